@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_JOURNAL_IO_H
+#define FERRY_JOURNAL_IO_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/*
+ * Every call that can fail goes through this table, so that a test can fail
+ * the n-th one or crash between any two, and so that another place to keep
+ * files (a virtual disk, SFTP) is another table and nothing else.
+ *
+ * All calls return what the POSIX call of the same meaning returns: -1 with
+ * errno set on failure.  EINTR and short transfers are possible; the io_*
+ * functions below repeat and complete, and are what callers use.
+ *
+ * Every path given to open_beneath, and every name given to an *_at call, is
+ * taken relative to a directory descriptor and never follows a symbolic link.
+ * A name is one component.  Only open follows links: it is for folders that
+ * the user named.
+ *
+ * Calls may come from several threads at once; no two at the same descriptor,
+ * except pread, pwrite and the syncs.
+ */
+struct io {
+	void *context; /* first argument of every call */
+
+	/* AT_FDCWD is valid for dir.  Follows links. */
+	int (*open)(void *, int dir, const char *path, int flags, mode_t mode);
+	/* Any length of path; O_NOFOLLOW in every component; ".." is EXDEV;
+	 * "" or "." means dir itself (a new descriptor). */
+	int (*open_beneath)(void *, int dir, const char *path, int flags,
+	    mode_t mode);
+	int (*close)(void *, int descriptor);
+
+	ssize_t (*pread)(void *, int descriptor, void *, size_t, off_t);
+	ssize_t (*pwrite)(void *, int descriptor, const void *, size_t, off_t);
+	int (*truncate)(void *, int descriptor, off_t size);
+
+	int (*sync_data)(void *, int descriptor); /* fdatasync */
+	int (*sync)(void *, int descriptor);      /* fsync, also of a folder */
+	int (*sync_all)(void *, int descriptor);  /* syncfs */
+	/* Start writing a range back, or drop it from the cache; advice is
+	 * IO_START_WRITE, IO_DROP_CACHE or IO_READ_AHEAD.  A hint: its
+	 * failure is ignored. */
+	int (*advise)(void *, int descriptor, off_t, off_t, int advice);
+
+	int (*stat)(void *, int descriptor, struct stat *);
+	int (*stat_at)(void *, int dir, const char *name, struct stat *);
+	/* Calls each for every name but "." and "..", in no order, until it
+	 * returns nonzero; then that is returned, else 0. */
+	int (*list)(void *, int dir, int (*each)(void *cookie, const char *),
+	    void *cookie);
+	ssize_t (*read_link_at)(void *, int dir, const char *name, char *,
+	    size_t);
+
+	int (*make_dir_at)(void *, int dir, const char *name, mode_t mode);
+	int (*make_link_at)(void *, int dir, const char *name,
+	    const char *target); /* symbolic */
+	int (*rename_at)(void *, int from_dir, const char *from, int to_dir,
+	    const char *to);
+	/* flags: 0 or AT_REMOVEDIR. */
+	int (*unlink_at)(void *, int dir, const char *name, int flags);
+
+	int (*set_mode)(void *, int descriptor, mode_t mode);
+	int (*set_times)(void *, int descriptor, const struct timespec[2]);
+	int (*set_times_at)(void *, int dir, const char *name,
+	    const struct timespec[2]);
+
+	/* flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB. */
+	int (*lock)(void *, int descriptor, int operation);
+
+	uint64_t (*clock)(void *); /* monotonic, nanoseconds */
+	int64_t (*wall)(void *);   /* seconds since 1970: for people only */
+	int (*random)(void *, void *, size_t);
+};
+
+enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };
+
+/* The table of this machine's own kernel.  Never freed. */
+struct io *io_system(void);
+
+/*
+ * Read exactly size bytes at offset unless the file ends before; returns the
+ * number read, or -1.  Repeats on EINTR and short reads.
+ */
+ssize_t io_read(struct io *, int descriptor, void *, size_t size, off_t offset);
+
+/* Write all of size bytes at offset.  0, or -1 with errno. */
+int io_write(struct io *, int descriptor, const void *, size_t size,
+    off_t offset);
+
+/*
+ * The syncs, repeated on EINTR.  After any other failure the descriptor is
+ * finished: the kernel may have marked lost pages clean, and a second sync
+ * would claim success.  0 or -1.
+ */
+int io_sync_data(struct io *, int descriptor);
+int io_sync(struct io *, int descriptor);
+int io_sync_all(struct io *, int descriptor);
+
+/* open_beneath and close, repeated where EINTR allows it. */
+int io_open_beneath(struct io *, int dir, const char *path, int flags,
+    mode_t mode);
+void io_close(struct io *, int descriptor); /* -1 is ignored; keeps errno */
+
+/*
+ * Write a whole small file so that a crash leaves the old one or the new one:
+ * "name.new", sync, rename, sync of dir.  0 or -1.
+ */
+int io_replace(struct io *, int dir, const char *name, const void *, size_t);
+
+/*
+ * Remove name beneath dir with all that is in it, following no link.
+ * A missing name is success.  0, or -1 with errno of the first failure.
+ */
+int io_remove_tree(struct io *, int dir, const char *name);
+
+#endif

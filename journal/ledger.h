@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_JOURNAL_LEDGER_H
+#define FERRY_JOURNAL_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/digest.h"
+#include "journal/io.h"
+
+/*
+ * The ledger: what this end knows to have been committed, one record log per
+ * transfer under STATE/ledger/<uuid>.  Append-only; a repeated receipt is the
+ * same fact, so ledgers merge in any order.
+ */
+struct ledger;
+
+struct ledger_receipt {
+	const char *path; /* relative to the target */
+	size_t path_length;
+	uint64_t size;
+	int64_t mtime_seconds;
+	uint32_t mtime_nanoseconds;
+	struct digest digest; /* of the file's content */
+};
+
+/* Open or go on with the ledger of one transfer in the state folder.  NULL
+ * with errno. */
+struct ledger *ledger_open(struct io *, int state_dir, const uint8_t uuid[16]);
+int ledger_add(struct ledger *, const struct ledger_receipt *); /* 0, -1 */
+int ledger_sync(struct ledger *); /* 0, -1; what was added is durable */
+void ledger_close(struct ledger *);
+
+/* Call each for every receipt of a transfer; 0, -1 (errno), or what each
+ * returned when nonzero. */
+int ledger_read(struct io *, int state_dir, const uint8_t uuid[16],
+    int (*each)(void *cookie, const struct ledger_receipt *), void *cookie);
+
+#endif

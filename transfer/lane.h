@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_LANE_H
+#define FERRY_TRANSFER_LANE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "transfer/frame.h"
+#include "transfer/inbox.h"
+
+/*
+ * A lane is one full-duplex stream of frames to the far end.  Whatever carries
+ * it (a pair of descriptors, a libssh2 channel) has a thread or two of its
+ * own, which put what arrives, and how it ended, into an inbox:
+ *
+ *   EVENT_FRAME      a frame, its header checked
+ *   EVENT_LANE_SENT  so many bytes have left the lane's queue
+ *   EVENT_LANE_DOWN  once, last; lane_failure() says why
+ *
+ * A lane stops reading while the process holds FRAME_POOL_MAX chunks.
+ */
+struct lane;
+
+/* What every carrier provides; embedded first in its own struct. */
+struct lane_operations {
+	void (*send)(struct lane *, struct frame *); /* sealed; moved */
+	void (*close)(struct lane *);                /* see lane_close */
+};
+struct lane {
+	const struct lane_operations *operations;
+	struct inbox *inbox;
+	uint32_t id;
+	int code;   /* of the failure: 0 for a clean end, else an exit code */
+	char *text; /* of the failure, malloc'd, or NULL */
+};
+
+/* Queue a frame; sealed here with epoch.  Never blocks, never fails: what
+ * cannot be sent ends in EVENT_LANE_DOWN. */
+void lane_send(struct lane *, struct frame *, uint32_t epoch);
+
+/*
+ * Send what is queued (for at most about a second), end the stream, stop the
+ * threads, release all.  No event comes after it.  NULL is fine.
+ */
+void lane_close(struct lane *);
+
+/*
+ * A lane over descriptors, which become the lane's: read from in, write to
+ * out (they may be the same).  pid: a child to reap at close, or 0; a child
+ * that does not end within 2 s of the end of its input is killed.
+ * NULL with errno.
+ */
+struct lane *lane_fd_create(struct inbox *, uint32_t id, int in, int out,
+    int pid);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_TRANSFER_H
+#define FERRY_TRANSFER_TRANSFER_H
+
+#include <stdint.h>
+
+#include "journal/io.h"
+#include "transfer/engine.h"
+#include "transfer/lane.h"
+#include "transfer/message.h"
+
+/*
+ * One transfer from the client's side: connect, agree with the far end, run
+ * an engine until the end, and after a lost connection do it all again with
+ * the backoff of retry.h.  Prints nothing; tells an observer.
+ */
+struct transfer_observer {
+	void *cookie;
+	/* One entry ended, or a chunk was sent again. */
+	void (*report)(void *, const struct engine_report *);
+	/* About ten times a second, and once at the end. */
+	void (*progress)(void *, const struct transfer_stats *);
+	/* A session begins: resumed is 1 if the target held staged data. */
+	void (*session)(void *, const uint8_t uuid[16], int resumed);
+	/* A connection was lost or refused; the next try comes after wait. */
+	void (*retry)(void *, unsigned attempt, uint64_t wait_nanoseconds,
+	    const char *why);
+	/* Nonzero ends the transfer in order: an exit code (20, 30 ...). */
+	int (*stop)(void *);
+	/* One line of a manifest (OPERATION_VERIFY); nonzero ends it. */
+	int (*manifest)(void *, const char *line, size_t length);
+};
+
+/* How the first lane is made; called again for each try. */
+struct transfer_carrier {
+	void *cookie;
+	/*
+	 * Connect and start the agent.  0 and *lane; or -1, *code an exit code
+	 * (255: refused or no log-in, 35: timed out, EXIT_LOST ...) and *text
+	 * malloc'd.  nonce is 32 hexadecimal digits for "serve --nonce".
+	 * stop as in the observer: asked while connecting.
+	 */
+	int (*connect)(void *, struct inbox *, uint32_t id, const char *nonce,
+	    struct lane **lane, int *code, char **text);
+};
+
+struct transfer_request {
+	struct io *io;
+	enum operation operation;
+	char **sources; /* local for a push, the far side's for a pull */
+	size_t source_count;
+	const char *target; /* local for a pull; NULL for verify */
+	uint32_t options;   /* OPEN_* */
+	uint8_t uuid[16];
+	int state_dir; /* descriptor, or -1 */
+	struct transfer_carrier carrier;
+	struct transfer_observer observer;
+	uint64_t give_up; /* nanoseconds without a confirmed byte or a session
+	                     before a lost connection is final; 0: never */
+};
+
+struct transfer_result {
+	int code;   /* exit code */
+	char *text; /* one line for the user, or NULL; malloc'd */
+	uint8_t uuid[16];
+	int resumed;
+	unsigned retries;
+	unsigned reconnects;
+	struct transfer_stats stats; /* of all sessions together */
+};
+
+void transfer_run(const struct transfer_request *, struct transfer_result *);
+
+/*
+ * The far end: "ferry serve".  Speaks on descriptors in and out until the
+ * client is done or gone.  Returns an exit code.  nonce is echoed in HELLO.
+ */
+int agent_run(struct io *, int in, int out, const uint8_t nonce[16],
+    int state_dir);
+
+#endif
