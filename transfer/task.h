@@ -161,7 +161,9 @@ struct staged {
 struct task_write {
 	const struct entry *entry;
 	struct staged *staged;
-	struct frame *chunk; /* NULL: a kept leaf of the target's file */
+	struct frame *chunk; /* NULL: a kept leaf of the target's file, to be
+	                        copied from there; or with length 0: an empty
+	                        file is to be staged */
 	const uint8_t *data; /* in chunk */
 	uint64_t leaf;
 	uint32_t length;
@@ -195,9 +197,13 @@ struct task_group {
 		struct digest file;
 	} *receipts;
 	size_t receipt_count;
+	int settle; /* folders were made, or files found in place that an
+	               earlier run may not have synced: one sync_all */
 	uint64_t total_files, total_bytes;
 };
 
+/* The staged file is cut to entry.size first: it may hold an older, longer
+ * version's tail. */
 struct task_place {
 	struct place_item {
 		const struct entry *entry;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which lane is alive, and which has room. */
+#include "transfer/lane_table.h"
+
+#include <string.h>
+
+void lane_table_up(struct lane_table *table, uint32_t lane, uint64_t now)
+{
+	struct lane_state *state = &table->lanes[lane];
+
+	if (state->up)
+		return;
+	memset(state, 0, sizeof(*state));
+	state->up = 1;
+	state->heard = now;
+	state->pinged = now;
+	table->count++;
+}
+
+int lane_table_down(struct lane_table *table, uint32_t lane)
+{
+	if (!table->lanes[lane].up)
+		return 0;
+	table->lanes[lane].up = 0;
+	table->count--;
+	return 1;
+}
+
+void lane_table_heard(struct lane_table *table, uint32_t lane, uint64_t now)
+{
+	table->lanes[lane].heard = now;
+}
+
+void lane_table_sent(struct lane_table *table, uint32_t lane, size_t bytes)
+{
+	struct lane_state *state = &table->lanes[lane];
+
+	state->queued -= bytes < state->queued ? bytes : state->queued;
+}
+
+uint32_t lane_table_control(const struct lane_table *table)
+{
+	uint32_t lane = 0;
+
+	while (lane < LANES_MAX && !table->lanes[lane].up)
+		lane++;
+	return lane;
+}
+
+uint32_t lane_table_roomy(const struct lane_table *table)
+{
+	uint32_t best = LANES_MAX;
+	size_t least = LANE_QUEUE_MAX;
+
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		if (table->lanes[lane].up && table->lanes[lane].queued < least) {
+			least = table->lanes[lane].queued;
+			best = lane;
+		}
+	}
+	return best;
+}
+
+void lane_table_send(struct lane_table *table, struct outbox *outbox,
+    uint32_t lane, struct frame *frame)
+{
+	if (lane >= LANES_MAX) {
+		frame_free(frame);
+		return;
+	}
+	if (frame != NULL)
+		table->lanes[lane].queued +=
+		    FRAME_HEADER_SIZE + frame->body_length;
+	outbox_send(outbox, lane, frame);
+}
+
+uint32_t lane_table_pulse(struct lane_table *table, struct outbox *outbox,
+    uint64_t now, uint64_t ping, uint64_t idle)
+{
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		struct lane_state *state = &table->lanes[lane];
+
+		if (!state->up)
+			continue;
+		if (now >= state->heard + idle)
+			return lane;
+		if (now >= state->heard + ping && now >= state->pinged + ping) {
+			state->pinged = now;
+			lane_table_send(
+			    table, outbox, lane, message_empty(FRAME_PING));
+		}
+	}
+	return LANES_MAX;
+}
+
+uint64_t lane_table_deadline(const struct lane_table *table, uint64_t ping,
+    uint64_t idle)
+{
+	uint64_t soonest = UINT64_MAX;
+
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		const struct lane_state *state = &table->lanes[lane];
+		uint64_t asked, due;
+
+		if (!state->up)
+			continue;
+		asked = state->pinged > state->heard ? state->pinged
+		                                     : state->heard;
+		due = asked + ping;
+		if (state->heard + idle < due)
+			due = state->heard + idle;
+		if (due < soonest)
+			soonest = due;
+	}
+	return soonest;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_LANE_TABLE_H
+#define FERRY_TRANSFER_LANE_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "transfer/engine.h"
+#include "transfer/outbox.h"
+
+/*
+ * What an engine knows of its lanes: which are up, how much is queued on each,
+ * and when each was heard last.  Pings are sent, and silent lanes given up,
+ * by lane_table_pulse.
+ */
+struct lane_table {
+	struct lane_state {
+		int up;
+		size_t queued;
+		uint64_t heard;  /* when the last frame came */
+		uint64_t pinged; /* when it was last asked */
+	} lanes[LANES_MAX];
+	unsigned count; /* of lanes that are up */
+};
+
+/* Most bytes of chunks queued on one lane: two keep it busy while the next is
+ * read; more would only wait in memory. */
+#define LANE_QUEUE_MAX ((size_t)4 << 20)
+
+void lane_table_up(struct lane_table *, uint32_t lane, uint64_t now);
+/* 1 if it was up. */
+int lane_table_down(struct lane_table *, uint32_t lane);
+void lane_table_heard(struct lane_table *, uint32_t lane, uint64_t now);
+void lane_table_sent(struct lane_table *, uint32_t lane, size_t bytes);
+
+/* The lane for control frames: the lowest that is up; LANES_MAX: none. */
+uint32_t lane_table_control(const struct lane_table *);
+/* The lane with the least queued, if that is less than LANE_QUEUE_MAX; else
+ * LANES_MAX. */
+uint32_t lane_table_roomy(const struct lane_table *);
+
+/* Send a frame and count it. */
+void lane_table_send(struct lane_table *, struct outbox *, uint32_t lane,
+    struct frame *);
+
+/*
+ * Ping lanes that are silent for ping nanoseconds.  The first lane silent for
+ * idle is returned, to be given up by the caller; else LANES_MAX.
+ */
+uint32_t lane_table_pulse(struct lane_table *, struct outbox *, uint64_t now,
+    uint64_t ping, uint64_t idle);
+/* When lane_table_pulse has work next. */
+uint64_t lane_table_deadline(const struct lane_table *, uint64_t ping,
+    uint64_t idle);
+
+#endif
