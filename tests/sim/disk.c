@@ -14,32 +14,6 @@
 /* 2023-11-14: the files' times begin here. */
 #define FIRST_SECOND 1700000000
 
-void *sim_allocate(void *old, size_t size)
-{
-	void *memory = realloc(old, size);
-
-	if (memory == NULL) {
-		fputs("simulator: out of memory\n", stderr);
-		abort();
-	}
-	return memory;
-}
-
-char *sim_copy(const char *text)
-{
-	size_t size = strlen(text) + 1;
-
-	return memcpy(sim_allocate(NULL, size), text, size);
-}
-
-void *sim_grow(void *array, size_t count, size_t *capacity, size_t member)
-{
-	if (count < *capacity)
-		return array;
-	*capacity = *capacity ? *capacity * 2 : 4;
-	return sim_allocate(array, *capacity * member);
-}
-
 struct timespec disk_time(struct disk *disk)
 {
 	struct timespec time;
@@ -120,7 +94,7 @@ void disk_free(struct disk *disk)
 	for (index = 0; index < disk->inode_count; index++)
 		inode_free(disk->inodes[index]);
 	free(disk->inodes);
-	free(disk->operations);
+	free(disk->pending);
 	free(disk->descriptors);
 	free(disk);
 }

@@ -58,39 +58,38 @@ void name_table_release(struct name_table *table)
 
 void name_change(struct disk *disk, const struct change *changes, size_t count)
 {
-	struct operation *operation;
+	struct pending *pending;
 	size_t index;
 
-	disk->operations =
-	    sim_grow(disk->operations, disk->operation_count,
-		     &disk->operation_capacity, sizeof(*disk->operations));
-	operation = &disk->operations[disk->operation_count++];
-	memset(operation, 0, sizeof(*operation));
-	operation->count = count;
+	disk->pending =
+	    sim_grow(disk->pending, disk->pending_count,
+		     &disk->pending_capacity, sizeof(*disk->pending));
+	pending = &disk->pending[disk->pending_count++];
+	memset(pending, 0, sizeof(*pending));
+	pending->count = count;
 	for (index = 0; index < count; index++) {
 		const struct change *change = &changes[index];
 
-		operation->changes[index] = *change;
-		operation->changes[index].name = sim_copy(change->name);
+		pending->changes[index] = *change;
+		pending->changes[index].name = sim_copy(change->name);
 		name_set(&change->folder->names, change->name, change->inode);
 		disk_touch(disk, change->folder, 1);
 	}
 }
 
-static int operation_in(const struct operation *operation,
-			const struct inode *folder)
+static int pending_in(const struct pending *pending, const struct inode *folder)
 {
 	size_t index;
 
-	for (index = 0; index < operation->count; index++)
-		if (operation->changes[index].folder == folder)
+	for (index = 0; index < pending->count; index++)
+		if (pending->changes[index].folder == folder)
 			return 1;
 	return 0;
 }
 
 /* Both change the same name: their order holds. */
-static int operation_ordered(const struct operation *first,
-			     const struct operation *second)
+static int pending_ordered(const struct pending *first,
+			   const struct pending *second)
 {
 	size_t a, b;
 
@@ -108,12 +107,12 @@ static int operation_ordered(const struct operation *first,
  * Without the first the second makes no sense: it puts a name into a folder
  * that the first makes, or removes a folder that the first still cleans up.
  */
-static int operation_needs(const struct operation *second,
-			   const struct operation *first)
+static int pending_needs(const struct pending *second,
+			 const struct pending *first)
 {
 	size_t a, b;
 
-	if (operation_ordered(first, second))
+	if (pending_ordered(first, second))
 		return 1;
 	for (a = 0; a < first->count; a++)
 		for (b = 0; b < second->count; b++) {
@@ -132,12 +131,12 @@ static int operation_needs(const struct operation *second,
 	return 0;
 }
 
-static void operation_apply(struct operation *operation)
+static void pending_apply(struct pending *pending)
 {
 	size_t index;
 
-	for (index = 0; index < operation->count; index++) {
-		struct change *change = &operation->changes[index];
+	for (index = 0; index < pending->count; index++) {
+		struct change *change = &pending->changes[index];
 
 		name_set(&change->folder->durable_names, change->name,
 			 change->inode);
@@ -145,35 +144,35 @@ static void operation_apply(struct operation *operation)
 	}
 }
 
-static void operation_drop(struct operation *operation)
+static void pending_drop(struct pending *pending)
 {
 	size_t index;
 
-	for (index = 0; index < operation->count; index++)
-		free(operation->changes[index].name);
+	for (index = 0; index < pending->count; index++)
+		free(pending->changes[index].name);
 }
 
 void name_sync(struct disk *disk, const struct inode *folder)
 {
-	struct operation *all = disk->operations;
-	size_t count = disk->operation_count, kept = 0, last, index;
+	struct pending *all = disk->pending;
+	size_t count = disk->pending_count, kept = 0, last, index;
 
 	for (last = count; last-- > 0;) {
 		all[last].chosen =
-		    folder == NULL || operation_in(&all[last], folder);
+		    folder == NULL || pending_in(&all[last], folder);
 		for (index = last + 1; !all[last].chosen && index < count;
 		     index++)
 			all[last].chosen =
 			    all[index].chosen &&
-			    operation_ordered(&all[last], &all[index]);
+			    pending_ordered(&all[last], &all[index]);
 	}
 	for (index = 0; index < count; index++) {
 		if (all[index].chosen)
-			operation_apply(&all[index]);
+			pending_apply(&all[index]);
 		else
 			all[kept++] = all[index];
 	}
-	disk->operation_count = kept;
+	disk->pending_count = kept;
 }
 
 /* Names are journaled by the file system: what a failed sync of a folder left
@@ -195,23 +194,23 @@ static void name_copy(struct name_table *to, const struct name_table *from)
 
 void name_crash(struct disk *disk, unsigned keep)
 {
-	struct operation *all = disk->operations;
+	struct pending *all = disk->pending;
 	size_t index, before;
 
-	for (index = 0; index < disk->operation_count; index++) {
+	for (index = 0; index < disk->pending_count; index++) {
 		all[index].chosen = dice_chance(&disk->dice, keep);
 		for (before = 0; all[index].chosen && before < index; before++)
 			if (!all[before].chosen &&
-			    operation_needs(&all[index], &all[before]))
+			    pending_needs(&all[index], &all[before]))
 				all[index].chosen = 0;
 	}
-	for (index = 0; index < disk->operation_count; index++) {
+	for (index = 0; index < disk->pending_count; index++) {
 		if (all[index].chosen)
-			operation_apply(&all[index]);
+			pending_apply(&all[index]);
 		else
-			operation_drop(&all[index]);
+			pending_drop(&all[index]);
 	}
-	disk->operation_count = 0;
+	disk->pending_count = 0;
 	for (index = 0; index < disk->inode_count; index++)
 		if (S_ISDIR(disk->inodes[index]->now.mode))
 			name_copy(&disk->inodes[index]->names,

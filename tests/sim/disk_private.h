@@ -3,6 +3,7 @@
 #define FERRY_TESTS_SIM_DISK_PRIVATE_H
 
 #include "tests/sim/disk.h"
+#include "tests/sim/memory.h"
 
 /*
  * What the files disk*.c share.  Invariants:
@@ -64,7 +65,7 @@ struct inode {
 };
 
 /* A change of names that no sync has covered. */
-struct operation {
+struct pending {
 	struct change {
 		struct inode *folder;
 		char *name;
@@ -97,19 +98,13 @@ struct disk {
 	struct inode **inodes;
 	size_t inode_count, inode_capacity;
 	uint64_t next_inode;
-	struct operation *operations;
-	size_t operation_count, operation_capacity;
+	struct pending *pending;
+	size_t pending_count, pending_capacity;
 	struct descriptor *descriptors;
 	size_t descriptor_count; /* of the table, open or not */
 	size_t open_count;
 	char misuse[160];
 };
-
-/* Memory or the end of the program. */
-void *sim_allocate(void *old, size_t size);
-char *sim_copy(const char *);
-/* Room for one more member; capacity is doubled. */
-void *sim_grow(void *array, size_t count, size_t *capacity, size_t member);
 
 struct inode *disk_inode_create(struct disk *, mode_t mode);
 struct timespec disk_time(struct disk *);
