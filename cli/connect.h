@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_CONNECT_H
+#define FERRY_CLI_CONNECT_H
+
+#include "cli/location.h"
+#include "cli/options.h"
+#include "transfer/transfer.h"
+
+/*
+ * How the far end is reached: an agent started over SSH, or on this machine
+ * as a child.
+ */
+struct connection;
+
+/*
+ * far NULL, or without a host: an agent on this machine.  Both arguments must
+ * outlive it.  NULL after telling the user, *code is the exit code then.
+ */
+struct connection *connect_create(const struct options *,
+				  const struct location *far, int *code);
+
+/* The carrier for a transfer_request; valid until connect_free. */
+struct transfer_carrier connect_carrier(struct connection *);
+
+void connect_free(struct connection *); /* NULL is fine */
+
+#endif
