@@ -57,7 +57,12 @@ struct frame {
 	struct frame *next; /* for whoever owns it */
 };
 
-/* Largest body of a type; 0 for a type that does not exist. */
+/* The largest bodies are those of CHUNK (a leaf and 48 bytes), and these. */
+#define OPEN_BODY_MAX     ((size_t)512 << 10)
+#define MANIFEST_BODY_MAX ((size_t)512 << 10)
+
+/* Largest body of a type; 0 for types without one and for a type that does not
+ * exist (its frame_type_name is NULL). */
 size_t frame_body_max(unsigned type);
 
 /*
@@ -65,7 +70,17 @@ size_t frame_body_max(unsigned type);
  * chunk come from a pool that reuses the memory.  NULL: no memory.
  */
 struct frame *frame_create(enum frame_type, size_t capacity);
-void frame_free(struct frame *);
+void frame_free(struct frame *); /* NULL is fine */
+
+/*
+ * How many chunks a process should hold at most.  It is not enforced here:
+ * whoever reads from a lane asks before it takes the next chunk.
+ */
+#define FRAME_POOL_MAX 24
+/* 1 if that many frames of the pool, or as many bytes of others, are out. */
+int frame_pool_full(void);
+/* Wait until it is not full, at most so long.  Any thread. */
+void frame_pool_wait(int milliseconds);
 
 /* The body. */
 uint8_t *frame_body(const struct frame *);
