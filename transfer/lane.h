@@ -15,9 +15,11 @@
  *
  *   EVENT_FRAME      a frame, its header checked
  *   EVENT_LANE_SENT  so many bytes have left the lane's queue
- *   EVENT_LANE_DOWN  once, last; lane_failure() says why
+ *   EVENT_LANE_HEARD bytes came but no frame, for a second
+ *   EVENT_LANE_DOWN  once, last; code and text below then say why
  *
- * A lane stops reading while the process holds FRAME_POOL_MAX chunks.
+ * A lane takes no chunk in while the process holds FRAME_POOL_MAX of them (but
+ * one a second, so that nothing waits for ever).
  */
 struct lane;
 
@@ -39,8 +41,9 @@ struct lane {
 void lane_send(struct lane *, struct frame *, uint32_t epoch);
 
 /*
- * Send what is queued (for at most about a second), end the stream, stop the
- * threads, release all.  No event comes after it.  NULL is fine.
+ * Send what is queued, end the stream, wait for the far end to end its side
+ * (all that for at most about a second), stop the threads, release all.  No
+ * event comes after it, and none while it runs.  NULL is fine.
  */
 void lane_close(struct lane *);
 
@@ -48,7 +51,8 @@ void lane_close(struct lane *);
  * A lane over descriptors, which become the lane's: read from in, write to
  * out (they may be the same).  pid: a child to reap at close, or 0; a child
  * that does not end within 2 s of the end of its input is killed.
- * NULL with errno.
+ * They are made non-blocking, and what they were again at the end.
+ * NULL with errno: the descriptors are still the caller's.
  */
 struct lane *lane_fd_create(struct inbox *, uint32_t id, int in, int out,
     int pid);

@@ -16,7 +16,11 @@
  * random bits. */
 uint64_t retry_delay(unsigned attempt, uint64_t random);
 
-/* 1 if a session that ended with this exit code is worth another try. */
-int retry_wanted(int code);
+/*
+ * 1 if a session, or a try to begin one, that ended with this exit code is
+ * worth another.  connected: 1 if an earlier session of this run came up, so
+ * that a refusal now is rather a server that restarts than a wrong key.
+ */
+int retry_wanted(int code, int connected);
 
 #endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_LANE_FD_INTERNAL_H
+#define FERRY_TRANSFER_LANE_FD_INTERNAL_H
+
+#include <pthread.h>
+
+#include "transfer/lane.h"
+
+/*
+ * A lane over descriptors, shared by lane_fd*.c and by nobody else.
+ *
+ * What holds at all times:
+ *
+ *  1. Descriptors are non-blocking while the lane lives; a thread sleeps only
+ *     in poll, with stop among what it polls or with a deadline, or on work.
+ *  2. No event is put once down is set; EVENT_LANE_DOWN sets it.
+ *  3. stop becomes readable once and for all with the first of broken and
+ *     closing; both are set before, under the lock.
+ */
+struct lane_fd {
+	struct lane lane; /* first */
+	int in;
+	int out;      /* may be the same */
+	int in_flags; /* as they were before */
+	int out_flags;
+	int out_socket; /* 1 if it is one */
+	int pid;
+	int stop; /* an eventfd */
+	pthread_t reader;
+	pthread_t writer;
+
+	pthread_mutex_t lock; /* of all that follows, to queue_end */
+	pthread_cond_t work;
+	int down;
+	int broken;            /* errno of a failed write */
+	uint64_t broken_until; /* when the reader need not go on any more */
+	int closing;
+	uint64_t closing_until;
+	struct frame *queue; /* to be sent */
+	struct frame **queue_end;
+
+	uint8_t *buffer; /* the reader's: bytes start..end are not parsed */
+	size_t start;
+	size_t end;
+	int ended;           /* nothing more can come */
+	int large;           /* the frame read last was */
+	uint64_t heard_told; /* when the engine was last told of anything */
+	size_t heard_bytes;  /* that came since */
+};
+
+#define LANE_FD_BUFFER_SIZE ((size_t)256 << 10)
+#define LANE_FD_SECOND      ((uint64_t)1000 * 1000 * 1000)
+
+/* The threads. */
+void *lane_fd_read(void *lane);
+void *lane_fd_write(void *lane);
+
+/* Monotonic nanoseconds. */
+uint64_t lane_fd_clock(void);
+/* Put an event of this lane, unless it is down.  Frees a frame that is not
+ * put. */
+void lane_fd_put(struct lane_fd *, enum engine_event_type, struct frame *,
+		 size_t bytes);
+/* The end: code and text as in struct lane; text is copied. */
+void lane_fd_down(struct lane_fd *, int code, const char *text);
+/*
+ * Sleep until there is something to read from in, or room to write to out.
+ * 1; 0 if the thread should end: the reader when the lane is closed, or some
+ * time after it broke; the writer some time after it was closed.
+ */
+int lane_fd_wait_in(struct lane_fd *);
+int lane_fd_wait_out(struct lane_fd *);
+/* 1 if lane_close was called. */
+int lane_fd_closing(struct lane_fd *);
+
+#endif
