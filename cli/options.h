@@ -54,7 +54,8 @@ struct options {
 	int quiet;
 	int verbose; /* how often */
 
-	char **operands; /* in argv, after the subcommand */
+	int named;       /* the subcommand was typed */
+	char **operands; /* without the subcommand */
 	size_t operand_count;
 	/* The options that say what is done and how to get there, as
 	 * "--name=value": what "ferry resume" repeats. */
@@ -63,8 +64,8 @@ struct options {
 
 /*
  * Parse a command line.  0; or -1 after telling the user what is wrong (then
- * *options still says which subcommand, for the hint).  argv is permuted and
- * must outlive *options.
+ * options_free is to be called all the same).  argv must outlive
+ * *options.
  */
 int options_parse(struct options *, int argc, char **argv);
 void options_free(struct options *);

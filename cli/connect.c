@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How the far end is reached. */
+#include "cli/connect.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/connect_ssh.h"
+#include "cli/exit_code.h"
+#include "cli/notice.h"
+
+/* A socket's buffer is what a local lane has for a window. */
+#define SOCKET_BUFFER (1 << 20)
+
+struct connection {
+	const struct options *options;
+	struct connect_ssh *ssh; /* NULL: a child on this machine */
+};
+
+struct connection *connect_create(const struct options *options,
+				  const struct location *far, int *code)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	*code = EXIT_FILE_IO;
+	if (connection == NULL) {
+		notice_error("out of memory");
+		return NULL;
+	}
+	connection->options = options;
+	if (far == NULL || far->host == NULL)
+		return connection;
+	connection->ssh = connect_ssh_create(options, far, code);
+	if (connection->ssh == NULL) {
+		free(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+void connect_free(struct connection *connection)
+{
+	if (connection == NULL)
+		return;
+	connect_ssh_free(connection->ssh);
+	free(connection);
+}
+
+/*
+ * Start this program as an agent on descriptor.  It gets a session of its
+ * own: ^C at the terminal is for us, who then end it in order.  Its signals
+ * are as they are by default.  0 and *pid, or an errno.
+ */
+static int spawn_agent(int descriptor, const char *nonce,
+		       const char *state_option, pid_t *pid)
+{
+	const char *const words[] = {"ferry", "serve",      "--nonce",
+				     nonce,   state_option, NULL};
+	char *argv[sizeof(words) / sizeof(words[0])];
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int error;
+
+	memcpy(argv, words, sizeof(argv));
+	sigemptyset(&none);
+	sigfillset(&all);
+	error = posix_spawn_file_actions_init(&actions);
+	if (error != 0)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error != 0)
+		goto destroy_actions;
+	if ((error = posix_spawn_file_actions_adddup2(&actions, descriptor,
+						      STDIN_FILENO)) != 0 ||
+	    (error = posix_spawn_file_actions_adddup2(&actions, descriptor,
+						      STDOUT_FILENO)) != 0 ||
+	    (error = posix_spawnattr_setsigmask(&attributes, &none)) != 0 ||
+	    (error = posix_spawnattr_setsigdefault(&attributes, &all)) != 0 ||
+	    (error = posix_spawnattr_setflags(
+		 &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+				  POSIX_SPAWN_SETSIGDEF)) != 0)
+		goto destroy_attributes;
+	error = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv,
+			    environ);
+destroy_attributes:
+	posix_spawnattr_destroy(&attributes);
+destroy_actions:
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+static void enlarge(int descriptor)
+{
+	int size = SOCKET_BUFFER;
+
+	/* A smaller one is slower and nothing else. */
+	setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+static int fail(int error, int *code, char **text)
+{
+	*code = EXIT_FILE_IO;
+	if (asprintf(text, "the agent on this machine: %s", strerror(error)) <
+	    0)
+		*text = NULL;
+	return -1;
+}
+
+static int connect_child(struct connection *connection, struct inbox *inbox,
+			 uint32_t id, const char *nonce, struct lane **lane,
+			 int *code, char **text)
+{
+	char *state_option = NULL;
+	int pair[2], error;
+	pid_t pid;
+
+	if (connection->options->state_dir != NULL &&
+	    asprintf(&state_option, "--state-dir=%s",
+		     connection->options->state_dir) < 0)
+		return fail(ENOMEM, code, text);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		error = errno;
+		free(state_option);
+		return fail(error, code, text);
+	}
+	enlarge(pair[0]);
+	enlarge(pair[1]);
+	error = spawn_agent(pair[1], nonce, state_option, &pid);
+	free(state_option);
+	close(pair[1]);
+	if (error != 0) {
+		close(pair[0]);
+		return fail(error, code, text);
+	}
+	*lane = lane_fd_create(inbox, id, pair[0], pair[0], pid);
+	if (*lane == NULL) {
+		/* The agent ends by itself when its input does. */
+		error = errno;
+		close(pair[0]);
+		return fail(error, code, text);
+	}
+	return 0;
+}
+
+static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
+		       const char *nonce, struct lane **lane, int *code,
+		       char **text)
+{
+	struct connection *connection = cookie;
+
+	*text = NULL;
+	if (connection->ssh != NULL)
+		return connect_ssh_lane(connection->ssh, inbox, id, nonce, lane,
+					code, text);
+	return connect_child(connection, inbox, id, nonce, lane, code, text);
+}
+
+struct transfer_carrier connect_carrier(struct connection *connection)
+{
+	struct transfer_carrier carrier = {connection, connect_any};
+
+	return carrier;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which subcommand runs. */
+#include <stddef.h>
+
+#include "cli/copy.h"
+#include "cli/exit_code.h"
+#include "cli/help.h"
+#include "cli/manifest.h"
+#include "cli/notice.h"
+#include "cli/options.h"
+#include "cli/resume.h"
+#include "cli/serve.h"
+#include "cli/status.h"
+#include "cli/verify.h"
+
+static int run(const struct options *options)
+{
+	switch (options->subcommand) {
+	case SUBCOMMAND_COPY:
+		return copy_command(options);
+	case SUBCOMMAND_HELP:
+		return help_command(options);
+	case SUBCOMMAND_MANIFEST:
+		return manifest_command(options);
+	case SUBCOMMAND_RESUME:
+		return resume_command(options);
+	case SUBCOMMAND_SERVE:
+		return serve_command(options);
+	case SUBCOMMAND_STATUS:
+		return status_command(options);
+	case SUBCOMMAND_VERIFY:
+		return verify_command(options);
+	case SUBCOMMAND_VERSION:
+		return help_print_version();
+	case SUBCOMMAND_COUNT:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int code;
+
+	if (options_parse(&options, argc, argv) != 0) {
+		code = help_hint(&options);
+	} else {
+		notice_configure(options.quiet, options.verbose);
+		if (options.version)
+			code = help_print_version();
+		else if (options.help && !options.named)
+			code = help_print();
+		else if (options.help)
+			code = help_print_subcommand(options.subcommand);
+		else
+			code = run(&options);
+	}
+	options_free(&options);
+	return code;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is said while a transfer runs. */
+#include "cli/observe.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/exit_code.h"
+#include "cli/notice.h"
+#include "cli/signals.h"
+#include "cli/time_size.h"
+#include "journal/io.h"
+
+static uint64_t monotonic_now(void)
+{
+	struct io *io = io_system();
+
+	return io->clock(io->context);
+}
+
+void observe_begin(struct observe *observe, const struct options *options,
+		   struct json_output *json, struct state_claim *claim)
+{
+	/* Two things that write to one terminal would garble each other. */
+	int allowed = !options->quiet && (json == NULL || options->progress ||
+					  !isatty(STDOUT_FILENO));
+
+	memset(observe, 0, sizeof(*observe));
+	observe->options = options;
+	observe->json = json;
+	observe->claim = claim;
+	observe->begun = monotonic_now();
+	observe->deadline = UINT64_MAX;
+	if (options->stop_after > 0)
+		observe->deadline = observe->begun + options->stop_after;
+	observe->progress = progress_create(options->progress, allowed);
+}
+
+uint64_t observe_end(struct observe *observe)
+{
+	progress_free(observe->progress);
+	observe->progress = NULL;
+	return monotonic_now() - observe->begun;
+}
+
+int observe_wants_count(const struct observe *observe)
+{
+	return observe->json != NULL || progress_shown(observe->progress);
+}
+
+int observe_stop(const struct observe *observe)
+{
+	if (signals_stop() != 0)
+		return EXIT_INTERRUPTED;
+	if (observe->deadline != UINT64_MAX &&
+	    monotonic_now() >= observe->deadline)
+		return EXIT_DEADLINE;
+	return 0;
+}
+
+static int on_stop(void *cookie)
+{
+	struct observe *observe = cookie;
+
+	if (signals_status_wanted())
+		progress_print_status(observe->progress);
+	return observe_stop(observe);
+}
+
+/* One entry, for people: what is well only with -v. */
+static void say(struct observe *observe, const struct engine_report *report)
+{
+	const char *cause = report->text != NULL ? report->text : "failed";
+
+	switch (report->kind) {
+	case REPORT_DONE:
+		notice_verbose(1, "%s", report->path);
+		break;
+	case REPORT_SAME:
+		notice_verbose(2, "%s: is there already", report->path);
+		break;
+	case REPORT_FAILED:
+		observe->errors++;
+		notice_failure(report->path, cause, NULL);
+		break;
+	case REPORT_VANISHED:
+		observe->vanished++;
+		notice_failure(report->path,
+			       report->text != NULL
+				   ? report->text
+				   : "vanished while it was copied",
+			       NULL);
+		break;
+	case REPORT_SKIPPED:
+		notice_note("%s: %s", report->path,
+			    report->text != NULL
+				? report->text
+				: "left out: no file, folder or symbolic link");
+		break;
+	case REPORT_RESENT:
+		notice_verbose(1, "%s: arrived damaged, a chunk goes again",
+			       report->path);
+		break;
+	case REPORT_SESSION:
+		break;
+	}
+}
+
+static void on_report(void *cookie, const struct engine_report *report)
+{
+	struct observe *observe = cookie;
+
+	if (report->path != NULL)
+		say(observe, report);
+	if (observe->json != NULL)
+		json_report(observe->json, report);
+}
+
+static void on_progress(void *cookie, const struct transfer_stats *stats)
+{
+	struct observe *observe = cookie;
+	uint64_t now = monotonic_now();
+
+	progress_update(observe->progress, stats, now);
+	if (signals_status_wanted())
+		progress_print_status(observe->progress);
+	if (observe->json == NULL || now < observe->json_drawn + TIME_SECOND)
+		return;
+	observe->json_drawn = now;
+	json_progress(observe->json, stats, progress_rate(observe->progress));
+}
+
+static void on_session(void *cookie, const uint8_t uuid[16], int resumed)
+{
+	struct observe *observe = cookie;
+
+	observe->had_session = 1;
+	if (observe->claim != NULL)
+		state_claim_adopt(observe->claim, uuid);
+	if (resumed)
+		notice_verbose(1, "going on with what is there already");
+	if (observe->json != NULL)
+		json_session(observe->json, uuid, resumed);
+}
+
+static void on_retry(void *cookie, unsigned attempt, uint64_t wait_nanoseconds,
+		     const char *why)
+{
+	struct observe *observe = cookie;
+	/* A tenth of a second is all that anybody wants to know. */
+	double seconds = (double)wait_nanoseconds / (double)TIME_SECOND;
+
+	notice_note("%s; trying again in %.1f s",
+		    why != NULL ? why : "connection lost", seconds);
+	if (observe->json != NULL)
+		json_retry(observe->json, attempt, wait_nanoseconds, why);
+}
+
+struct transfer_observer observe_observer(struct observe *observe)
+{
+	struct transfer_observer observer;
+
+	memset(&observer, 0, sizeof(observer));
+	observer.cookie = observe;
+	observer.report = on_report;
+	observer.progress = on_progress;
+	observer.session = on_session;
+	observer.retry = on_retry;
+	observer.stop = on_stop;
+	return observer;
+}

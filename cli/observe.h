@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_OBSERVE_H
+#define FERRY_CLI_OBSERVE_H
+
+#include <stdint.h>
+
+#include "cli/json.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/state.h"
+#include "transfer/transfer.h"
+
+/* What a person, or a program with --json, learns while a transfer runs. */
+struct observe {
+	const struct options *options;
+	struct json_output *json;  /* NULL: not wanted */
+	struct progress *progress; /* may be NULL */
+	struct state_claim *claim; /* NULL: no state */
+	uint64_t begun;            /* monotonic nanoseconds */
+	uint64_t deadline;         /* UINT64_MAX: none */
+	uint64_t json_drawn;       /* when the last "progress" was put out */
+	int had_session;
+	uint64_t errors; /* failures that the user was told of */
+	uint64_t vanished;
+};
+
+/* Begin; options, json and claim stay the caller's. */
+void observe_begin(struct observe *, const struct options *,
+		   struct json_output *, struct state_claim *);
+/* 1 if somebody sees how much there is in all. */
+int observe_wants_count(const struct observe *);
+/* For transfer_request; valid as long as the struct. */
+struct transfer_observer observe_observer(struct observe *);
+/* Take the bar away.  Nanoseconds since the beginning. */
+uint64_t observe_end(struct observe *);
+
+/* The exit code for which all must end in order, or 0. */
+int observe_stop(const struct observe *);
+
+#endif

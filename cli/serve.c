@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How the far end is started. */
+#include "cli/serve.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/exit_code.h"
+#include "cli/help.h"
+#include "cli/notice.h"
+#include "cli/state.h"
+#include "transfer/transfer.h"
+
+static int parse_digit(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	return -1;
+}
+
+/* 32 hexadecimal digits.  0 or -1. */
+static int parse_nonce(const char *text, uint8_t nonce[16])
+{
+	if (strlen(text) != 32)
+		return -1;
+	for (int i = 0; i < 16; i++) {
+		int high = parse_digit(text[2 * i]);
+		int low = parse_digit(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return -1;
+		nonce[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+int serve_command(const struct options *options)
+{
+	uint8_t nonce[16];
+	struct state *state;
+	int code;
+
+	if (options->nonce == NULL || parse_nonce(options->nonce, nonce) != 0 ||
+	    options->operand_count > 0) {
+		notice_error("ferry serve is started by ferry on the other "
+			     "side, with --nonce and 32 digits");
+		return help_hint(options);
+	}
+	/* A lost connection is an error of write, not the end. */
+	signal(SIGPIPE, SIG_IGN);
+	state = state_open(options->state_dir);
+	code = agent_run(io_system(), STDIN_FILENO, STDOUT_FILENO, nonce,
+			 state_descriptor(state));
+	state_close(state);
+	return code;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_TEXT_LIST_H
+#define FERRY_CLI_TEXT_LIST_H
+
+#include <stddef.h>
+
+/* A growing list of strings of its own. */
+struct text_list {
+	char **items;
+	size_t count;
+};
+
+/* Append a copy.  0, or -1 when out of memory. */
+int text_list_add(struct text_list *, const char *);
+/* Append text, which becomes the list's; freed on failure.  NULL fails. */
+int text_list_take(struct text_list *, char *text);
+int text_list_equal(const struct text_list *, const struct text_list *);
+void text_list_clear(struct text_list *);
+
+#endif
