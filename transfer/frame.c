@@ -9,6 +9,7 @@
 #include "transfer/frame.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,22 +19,27 @@
 #include "transfer/message.h"
 
 #define CHUNK_BODY_MAX (CHUNK_HEADER_SIZE + (size_t)LEAF_SIZE)
-/* Bodies above this come from the pool; what malloc has for smaller ones is
- * reused without the kernel's help. */
-#define POOL_THRESHOLD ((size_t)64 << 10)
+/*
+ * Bodies above this come from the pool: so large that few of them fill a
+ * lane's queue, or the pool would be full of half-empty frames, and a sender
+ * and a receiver in one process would wait for each other.
+ */
+#define POOL_THRESHOLD ((size_t)256 << 10)
 /* So many bytes of small frames count like a full pool. */
 #define SMALL_MAX      (FRAME_POOL_MAX * CHUNK_BODY_MAX)
 
-/* lock guards all. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t room;
 	struct frame *free; /* each with CHUNK_BODY_MAX of capacity */
 	size_t free_count;
-	size_t used;  /* frames of the pool that have an owner */
-	size_t small; /* bytes of the other frames */
+	size_t used; /* frames of the pool that have an owner */
 	unsigned waiting;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .room = PTHREAD_COND_INITIALIZER};
+
+/* The capacity of all frames that are not of the pool.  On its own, because it
+ * changes with every small frame in every thread. */
+static atomic_size_t small_bytes;
 
 static const struct {
 	const char *name;
@@ -72,21 +78,17 @@ size_t frame_body_max(unsigned type)
 	return type < FRAME_TYPE_COUNT ? types[type].body_max : 0;
 }
 
-/* Take one from the free list, or NULL; and count it, or a small one. */
-static struct frame *pool_take(size_t capacity)
+/* One from the free list, or NULL; counted either way. */
+static struct frame *pool_take(void)
 {
-	struct frame *frame = NULL;
+	struct frame *frame;
 
 	pthread_mutex_lock(&pool.lock);
-	if (capacity == CHUNK_BODY_MAX) {
-		pool.used++;
-		frame = pool.free;
-		if (frame != NULL) {
-			pool.free = frame->next;
-			pool.free_count--;
-		}
-	} else {
-		pool.small += capacity;
+	pool.used++;
+	frame = pool.free;
+	if (frame != NULL) {
+		pool.free = frame->next;
+		pool.free_count--;
 	}
 	pthread_mutex_unlock(&pool.lock);
 	return frame;
@@ -94,25 +96,24 @@ static struct frame *pool_take(size_t capacity)
 
 static int full_locked(void)
 {
+	size_t small = atomic_load_explicit(&small_bytes, memory_order_relaxed);
+
 	return pool.used >= FRAME_POOL_MAX ||
-	       pool.used * CHUNK_BODY_MAX + pool.small >= SMALL_MAX;
+	       pool.used * CHUNK_BODY_MAX + small >= SMALL_MAX;
 }
 
-/* Count it no more; returns it if it is to be freed, NULL if it was kept. */
-static struct frame *pool_put(struct frame *frame, size_t capacity)
+/* Count it no more (frame NULL: there is none after all).  Returns it if it
+ * is to be freed, NULL if it was kept. */
+static struct frame *pool_put(struct frame *frame)
 {
 	pthread_mutex_lock(&pool.lock);
-	if (capacity == CHUNK_BODY_MAX) {
-		pool.used--;
-		if (frame != NULL && pool.free_count < FRAME_POOL_MAX) {
-			/* Last in, first out: what is still in the cache. */
-			frame->next = pool.free;
-			pool.free = frame;
-			pool.free_count++;
-			frame = NULL;
-		}
-	} else {
-		pool.small -= capacity;
+	pool.used--;
+	if (frame != NULL && pool.free_count < FRAME_POOL_MAX) {
+		/* Last in, first out: what is still in the cache. */
+		frame->next = pool.free;
+		pool.free = frame;
+		pool.free_count++;
+		frame = NULL;
 	}
 	if (pool.waiting > 0 && !full_locked())
 		pthread_cond_broadcast(&pool.room);
@@ -151,22 +152,37 @@ void frame_pool_wait(int milliseconds)
 	pthread_mutex_unlock(&pool.lock);
 }
 
+/* From the pool, or of its own size; counted.  NULL: no memory. */
+static struct frame *frame_allocate(size_t capacity)
+{
+	int pooled = capacity == CHUNK_BODY_MAX;
+	struct frame *frame = pooled ? pool_take() : NULL;
+
+	if (frame != NULL)
+		return frame;
+	frame = malloc(sizeof(*frame) + FRAME_HEADER_SIZE + capacity);
+	if (frame == NULL) {
+		if (pooled)
+			pool_put(NULL);
+		return NULL;
+	}
+	frame->capacity = capacity;
+	frame->bytes = (uint8_t *)(frame + 1);
+	if (!pooled)
+		atomic_fetch_add_explicit(&small_bytes, capacity,
+					  memory_order_relaxed);
+	return frame;
+}
+
 struct frame *frame_create(enum frame_type type, size_t capacity)
 {
 	struct frame *frame;
 
 	if (capacity > POOL_THRESHOLD && capacity < CHUNK_BODY_MAX)
 		capacity = CHUNK_BODY_MAX;
-	frame = pool_take(capacity);
-	if (frame == NULL) {
-		frame = malloc(sizeof(*frame) + FRAME_HEADER_SIZE + capacity);
-		if (frame == NULL) {
-			pool_put(NULL, capacity);
-			return NULL;
-		}
-		frame->capacity = capacity;
-		frame->bytes = (uint8_t *)(frame + 1);
-	}
+	frame = frame_allocate(capacity);
+	if (frame == NULL)
+		return NULL;
 	frame->type = type;
 	frame->flags = 0;
 	frame->epoch = 0;
@@ -177,8 +193,14 @@ struct frame *frame_create(enum frame_type type, size_t capacity)
 
 void frame_free(struct frame *frame)
 {
-	if (frame != NULL)
-		free(pool_put(frame, frame->capacity));
+	if (frame == NULL)
+		return;
+	if (frame->capacity == CHUNK_BODY_MAX)
+		frame = pool_put(frame);
+	else
+		atomic_fetch_sub_explicit(&small_bytes, frame->capacity,
+					  memory_order_relaxed);
+	free(frame);
 }
 
 uint8_t *frame_body(const struct frame *frame)

@@ -9,16 +9,78 @@
 #define FIRST_CAPACITY 256
 #define NANOSECONDS    ((uint64_t)1000 * 1000 * 1000)
 
-struct inbox {
-	pthread_mutex_t lock;
-	pthread_cond_t news;
-	struct engine_event *ring; /* count events from first on, round */
+/* Events from first on, round; a power of two of them. */
+struct ring {
+	struct engine_event *events;
 	size_t first;
 	size_t count;
-	size_t capacity; /* a power of two */
-	int woken;
-	unsigned waiting; /* threads in inbox_take */
+	size_t capacity;
 };
+
+struct inbox {
+	struct ring taken; /* the reader's own: out of the others' way */
+
+	pthread_mutex_t lock; /* of all that follows */
+	pthread_cond_t news;
+	struct ring coming;
+	int woken;
+	int waiting; /* the reader is in inbox_take */
+};
+
+static int ring_init(struct ring *ring)
+{
+	ring->capacity = FIRST_CAPACITY;
+	ring->events = malloc(ring->capacity * sizeof(*ring->events));
+	return ring->events == NULL ? -1 : 0;
+}
+
+static void ring_pop(struct ring *ring, struct engine_event *event)
+{
+	*event = ring->events[ring->first];
+	ring->first = (ring->first + 1) & (ring->capacity - 1);
+	ring->count--;
+}
+
+/* Twice as large, its events from index 0 on. */
+static void ring_grow(struct ring *ring)
+{
+	size_t capacity = ring->capacity * 2;
+	size_t used = ring->count;
+	struct engine_event *events = malloc(capacity * sizeof(*events));
+
+	if (events == NULL)
+		abort();
+	for (size_t i = 0; i < used; i++)
+		ring_pop(ring, &events[i]);
+	free(ring->events);
+	ring->events = events;
+	ring->capacity = capacity;
+	ring->first = 0;
+	ring->count = used;
+}
+
+static void ring_push(struct ring *ring, const struct engine_event *event)
+{
+	if (ring->count == ring->capacity)
+		ring_grow(ring);
+	ring->events[(ring->first + ring->count) & (ring->capacity - 1)] =
+	    *event;
+	ring->count++;
+}
+
+static void ring_release(struct ring *ring)
+{
+	struct engine_event event;
+
+	while (ring->count > 0) {
+		ring_pop(ring, &event);
+		if (event.type == EVENT_FRAME)
+			frame_free(event.frame);
+		if (event.type == EVENT_TASK)
+			task_free(event.task);
+	}
+	free(ring->events);
+}
 
 struct inbox *inbox_create(void)
 {
@@ -27,12 +89,10 @@ struct inbox *inbox_create(void)
 
 	if (inbox == NULL)
 		return NULL;
-	inbox->capacity = FIRST_CAPACITY;
-	inbox->ring = malloc(inbox->capacity * sizeof(*inbox->ring));
-	if (inbox->ring == NULL)
-		goto free_inbox;
+	if (ring_init(&inbox->taken) == -1 || ring_init(&inbox->coming) == -1)
+		goto release_rings;
 	if (pthread_condattr_init(&attributes) != 0)
-		goto free_ring;
+		goto release_rings;
 	/* Deadlines do not move when somebody sets the clock. */
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	if (pthread_cond_init(&inbox->news, &attributes) != 0)
@@ -43,68 +103,46 @@ struct inbox *inbox_create(void)
 
 destroy_attributes:
 	pthread_condattr_destroy(&attributes);
-free_ring:
-	free(inbox->ring);
-free_inbox:
+release_rings:
+	ring_release(&inbox->taken);
+	ring_release(&inbox->coming);
 	free(inbox);
 	return NULL;
 }
 
-static void take_first(struct inbox *inbox, struct engine_event *event)
-{
-	*event = inbox->ring[inbox->first];
-	inbox->first = (inbox->first + 1) & (inbox->capacity - 1);
-	inbox->count--;
-}
-
 void inbox_free(struct inbox *inbox)
 {
-	struct engine_event event;
-
 	if (inbox == NULL)
 		return;
-	while (inbox->count > 0) {
-		take_first(inbox, &event);
-		if (event.type == EVENT_FRAME)
-			frame_free(event.frame);
-		if (event.type == EVENT_TASK)
-			task_free(event.task);
-	}
+	ring_release(&inbox->taken);
+	ring_release(&inbox->coming);
 	pthread_cond_destroy(&inbox->news);
 	pthread_mutex_destroy(&inbox->lock);
-	free(inbox->ring);
 	free(inbox);
-}
-
-/* Twice the ring, its events from index 0 on. */
-static void grow(struct inbox *inbox)
-{
-	size_t capacity = inbox->capacity * 2;
-	size_t used = inbox->count;
-	struct engine_event *ring = malloc(capacity * sizeof(*ring));
-
-	if (ring == NULL)
-		abort();
-	for (size_t i = 0; i < used; i++)
-		take_first(inbox, &ring[i]);
-	free(inbox->ring);
-	inbox->ring = ring;
-	inbox->capacity = capacity;
-	inbox->first = 0;
-	inbox->count = used;
 }
 
 void inbox_put(struct inbox *inbox, const struct engine_event *event)
 {
+	int waiting;
+
 	pthread_mutex_lock(&inbox->lock);
-	if (inbox->count == inbox->capacity)
-		grow(inbox);
-	inbox->ring[(inbox->first + inbox->count) & (inbox->capacity - 1)] =
-	    *event;
-	inbox->count++;
-	if (inbox->waiting > 0)
-		pthread_cond_signal(&inbox->news);
+	ring_push(&inbox->coming, event);
+	waiting = inbox->waiting;
+	inbox->waiting = 0; /* one signal is enough */
 	pthread_mutex_unlock(&inbox->lock);
+	if (waiting)
+		pthread_cond_signal(&inbox->news);
+}
+
+static int passed(uint64_t deadline)
+{
+	struct timespec now;
+
+	if (deadline == UINT64_MAX)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec >=
+	       deadline;
 }
 
 /* Nonzero when the deadline has passed. */
@@ -113,7 +151,7 @@ static int wait_until(struct inbox *inbox, uint64_t deadline)
 	struct timespec until;
 	int result;
 
-	inbox->waiting++;
+	inbox->waiting = 1;
 	if (deadline == UINT64_MAX) {
 		result = pthread_cond_wait(&inbox->news, &inbox->lock);
 	} else {
@@ -122,32 +160,43 @@ static int wait_until(struct inbox *inbox, uint64_t deadline)
 		result =
 		    pthread_cond_timedwait(&inbox->news, &inbox->lock, &until);
 	}
-	inbox->waiting--;
+	inbox->waiting = 0;
 	return result;
+}
+
+/* Make what has come the reader's own, all at once.  0 if nothing has. */
+static int fetch(struct inbox *inbox, uint64_t deadline)
+{
+	struct ring empty = inbox->taken;
+	/* Who only looks does not go through the kernel. */
+	int late = passed(deadline), woken;
+
+	pthread_mutex_lock(&inbox->lock);
+	while (inbox->coming.count == 0 && !inbox->woken && !late)
+		late = wait_until(inbox, deadline);
+	woken = inbox->woken;
+	inbox->woken = 0;
+	if (!woken && inbox->coming.count > 0) {
+		inbox->taken = inbox->coming;
+		inbox->coming = empty;
+	}
+	pthread_mutex_unlock(&inbox->lock);
+	return inbox->taken.count > 0;
 }
 
 int inbox_take(struct inbox *inbox, struct engine_event *event,
 	       uint64_t deadline)
 {
-	int late = 0, found = 0;
-
-	pthread_mutex_lock(&inbox->lock);
-	while (inbox->count == 0 && !inbox->woken && !late)
-		late = wait_until(inbox, deadline);
-	/* A call for attention comes before a queue that may never end. */
-	if (!inbox->woken && inbox->count > 0) {
-		take_first(inbox, event);
-		found = 1;
-	}
-	inbox->woken = 0;
-	pthread_mutex_unlock(&inbox->lock);
-	return found;
+	if (inbox->taken.count == 0 && !fetch(inbox, deadline))
+		return 0;
+	ring_pop(&inbox->taken, event);
+	return 1;
 }
 
 void inbox_wake(struct inbox *inbox)
 {
 	pthread_mutex_lock(&inbox->lock);
 	inbox->woken = 1;
-	pthread_cond_broadcast(&inbox->news);
 	pthread_mutex_unlock(&inbox->lock);
+	pthread_cond_signal(&inbox->news);
 }

@@ -21,7 +21,8 @@ void inbox_free(struct inbox *);
 void inbox_put(struct inbox *, const struct engine_event *);
 /*
  * The next event, waiting until monotonic time deadline (CLOCK_MONOTONIC,
- * nanoseconds).  1, or 0 when the time came or inbox_wake was called.
+ * nanoseconds).  1, or 0 when the time came or inbox_wake was called.  One
+ * thread only.
  */
 int inbox_take(struct inbox *, struct engine_event *, uint64_t deadline);
 /* Make a waiting inbox_take return.  Any thread. */

@@ -43,7 +43,7 @@ void lane_send(struct lane *, struct frame *, uint32_t epoch);
 /*
  * Send what is queued, end the stream, wait for the far end to end its side
  * (all that for at most about a second), stop the threads, release all.  No
- * event comes after it, and none while it runs.  NULL is fine.
+ * event comes after it.  NULL is fine.
  */
 void lane_close(struct lane *);
 

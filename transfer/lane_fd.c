@@ -41,21 +41,21 @@ void lane_fd_put(struct lane_fd *lane, enum engine_event_type type,
 
 	event.lane = lane->lane.id;
 	event.frame = frame;
+	inbox_put(lane->lane.inbox, &event);
+}
+
+void lane_fd_sent(struct lane_fd *lane, size_t bytes)
+{
 	pthread_mutex_lock(&lane->lock);
-	if (!lane->down) {
-		inbox_put(lane->lane.inbox, &event);
-		frame = NULL;
-	}
+	if (!lane->down)
+		lane_fd_put(lane, EVENT_LANE_SENT, NULL, bytes);
 	pthread_mutex_unlock(&lane->lock);
-	frame_free(frame);
 }
 
 void lane_fd_down(struct lane_fd *lane, int code, const char *text)
 {
-	struct engine_event event = {.type = EVENT_LANE_DOWN};
 	char broken[160];
 
-	event.lane = lane->lane.id;
 	pthread_mutex_lock(&lane->lock);
 	if (code == 0 && lane->broken != 0) {
 		/* The end was not so clean: not all that we sent arrived. */
@@ -68,7 +68,7 @@ void lane_fd_down(struct lane_fd *lane, int code, const char *text)
 		lane->lane.code = code;
 		lane->lane.text = text == NULL ? NULL : strdup(text);
 		lane->down = 1;
-		inbox_put(lane->lane.inbox, &event);
+		lane_fd_put(lane, EVENT_LANE_DOWN, NULL, 0);
 	}
 	pthread_mutex_unlock(&lane->lock);
 }

@@ -57,10 +57,11 @@ void *lane_fd_write(void *lane);
 
 /* Monotonic nanoseconds. */
 uint64_t lane_fd_clock(void);
-/* Put an event of this lane, unless it is down.  Frees a frame that is not
- * put. */
+/* For the reader, which is also the one that says EVENT_LANE_DOWN. */
 void lane_fd_put(struct lane_fd *, enum engine_event_type, struct frame *,
 		 size_t bytes);
+/* For the writer: so many bytes are gone, unless the lane is down. */
+void lane_fd_sent(struct lane_fd *, size_t bytes);
 /* The end: code and text as in struct lane; text is copied. */
 void lane_fd_down(struct lane_fd *, int code, const char *text);
 /*

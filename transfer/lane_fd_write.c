@@ -97,8 +97,7 @@ static int write_all(struct lane_fd *lane, struct batch *batch)
 
 		if (written >= 0) {
 			advance(batch, (size_t)written);
-			lane_fd_put(lane, EVENT_LANE_SENT, NULL,
-				    (size_t)written);
+			lane_fd_sent(lane, (size_t)written);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			if (!lane_fd_wait_out(lane)) {
 				errno = ETIMEDOUT;
