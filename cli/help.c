@@ -130,14 +130,18 @@ int help_command(const struct options *options)
 
 int help_hint(const struct options *options)
 {
+	const char *name = options_subcommand_name(options->subcommand);
+	const char *operands = pages[options->subcommand].operands;
+	char text[160];
+
 	if (options->named)
-		notice_error(
-		    "usage: ferry %s [options] %s; see ferry %s --help",
-		    options_subcommand_name(options->subcommand),
-		    pages[options->subcommand].operands,
-		    options_subcommand_name(options->subcommand));
+		snprintf(text, sizeof(text),
+			 "usage: ferry %s [options]%s%s (see ferry %s --help)",
+			 name, *operands != '\0' ? " " : "", operands, name);
 	else
-		notice_error("usage: ferry [options] SRC... DST; see ferry "
-			     "--help");
+		snprintf(
+		    text, sizeof(text),
+		    "usage: ferry [options] SRC... DST (see ferry --help)");
+	notice_status(text);
 	return EXIT_USAGE;
 }

@@ -159,6 +159,7 @@ void progress_print_status(const struct progress *progress)
 static int percent_of(const struct transfer_stats *stats)
 {
 	uint64_t done = stats->bytes_confirmed, total = stats->total_bytes;
+	int percent;
 
 	if (total == 0) {
 		done = stats->files_done;
@@ -168,8 +169,9 @@ static int percent_of(const struct transfer_stats *stats)
 		return -1;
 	if (done >= total)
 		return 100;
-	/* done * 100 may not fit. */
-	return (int)((double)done / (double)total * 100);
+	/* done * 100 may not fit, and a quotient near 1 may become 1. */
+	percent = (int)((double)done / (double)total * 100);
+	return percent < 100 ? percent : 99;
 }
 
 /* The facts in the order in which they stand; each "" if there is none. */
