@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Group commit: first the disk, then the journal that says what is on it.
+ *
+ *  1. The data of the files that were written, their names in the staging
+ *     folder, and the renames of earlier TASK_PLACEs are synced: one by one
+ *     if they are few, else the whole file system at once.
+ *  2. Plans, leaves and receipts are journaled, and the journal synced.
+ *
+ * If a sync fails, nothing is journaled; the engine ends the session, and the
+ * next one writes again what no journal claims.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/target_internal.h"
+
+void target_note_renamed(struct target *target, const char *path, size_t length)
+{
+	char *copy;
+
+	if (target->renamed_many)
+		return;
+	for (size_t i = target->renamed_count; i-- > 0;)
+		if (strlen(target->renamed[i]) == length &&
+		    memcmp(target->renamed[i], path, length) == 0)
+			return;
+	copy = target->renamed_count < TARGET_SYNCS_MAX ? strndup(path, length)
+							: NULL;
+	if (copy == NULL)
+		target->renamed_many = 1;
+	else
+		target->renamed[target->renamed_count++] = copy;
+}
+
+static void forget_renamed(struct target *target)
+{
+	while (target->renamed_count > 0)
+		free(target->renamed[--target->renamed_count]);
+	target->renamed_many = 0;
+}
+
+/* fsync of one folder of the target.  1: it is not there any more. */
+static int sync_folder(struct target *target, const char *path)
+{
+	int result,
+	    folder = io_open_beneath(target->io, target->base, path,
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (folder == -1)
+		return 1;
+	result = io_sync(target->io, folder);
+	io_close(target->io, folder);
+	return result;
+}
+
+int target_sync_renamed(struct target *target)
+{
+	int result = target->renamed_many;
+
+	for (size_t i = 0; i < target->renamed_count && result == 0; i++)
+		result = sync_folder(target, target->renamed[i]);
+	/* A folder that cannot be opened by its path is still synced so. */
+	if (result == 1)
+		result = io_sync_all(target->io, target->staging);
+	if (result == 0)
+		forget_renamed(target);
+	return result;
+}
+
+/*
+ * Sync one staged file.  One that has its attributes has them synced too: it
+ * is not touched again before it is renamed.  1: it is not there any more.
+ */
+static int sync_file(struct target *target, const struct group_file *file)
+{
+	const char *path = target_path(target, file->entry);
+	char name[TARGET_NAME_SIZE];
+	int descriptor, result;
+
+	pthread_mutex_lock(&target->staged_lock);
+	descriptor = file->staged->descriptor;
+	pthread_mutex_unlock(&target->staged_lock);
+	if (descriptor != -1)
+		return io_sync_data(target->io, descriptor);
+	if (path == NULL)
+		return 1;
+	target_staged_name(path, name);
+	descriptor = io_open_beneath(target->io, target->staging, name,
+				     O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	if (descriptor == -1)
+		return 1;
+	result = io_sync(target->io, descriptor);
+	io_close(target->io, descriptor);
+	return result;
+}
+
+/* Step 1.  0, or -1 with errno. */
+static int sync_disk(struct target *target, const struct task_group *group)
+{
+	int folders = atomic_exchange(&target->folders_made, 0);
+	int staged = atomic_exchange(&target->staged_made, 0);
+	int all = folders || group->settle || target->renamed_many ||
+		  group->file_count > TARGET_SYNCS_MAX;
+	int result = 0;
+
+	for (size_t i = 0; i < group->file_count && !all; i++) {
+		result = sync_file(target, &group->files[i]);
+		if (result == -1)
+			return -1;
+		all = result; /* one that is not to be had */
+	}
+	if (all) {
+		if (io_sync_all(target->io, target->staging) == -1)
+			return -1;
+		forget_renamed(target);
+		return 0;
+	}
+	if (staged && io_sync(target->io, target->staging) == -1)
+		return -1;
+	return target_sync_renamed(target);
+}
+
+static int add_plan(struct target *target, const struct entry *entry)
+{
+	struct journal_plan plan = {
+	    .entry = entry->index,
+	    .first_seq = entry->first_seq,
+	    .size = entry->size,
+	    .mtime_seconds = entry->mtime_seconds,
+	    .mtime_nanoseconds = entry->mtime_nanoseconds,
+	    .version = entry->version,
+	    .path = target_path(target, entry),
+	};
+
+	if (entry->type != ENTRY_FILE || plan.path == NULL)
+		return 0;
+	plan.path_length = strlen(plan.path);
+	return journal_add_plan(target->journal, &plan);
+}
+
+/* How many digests one journal record may hold. */
+#define RUN_MAX 1024
+
+/* Leaves that follow one another go into one record. */
+static int add_leaves(struct target *target, const struct task_group *group)
+{
+	struct digest digests[RUN_MAX];
+	size_t i = 0;
+
+	while (i < group->leaf_count) {
+		const struct group_leaf *first = &group->leaves[i];
+		uint32_t count = 0;
+
+		while (i < group->leaf_count && count < RUN_MAX &&
+		       group->leaves[i].entry == first->entry &&
+		       group->leaves[i].leaf == first->leaf + count)
+			digests[count++] = group->leaves[i++].digest;
+		if (journal_add_leaves(target->journal, first->entry->index,
+				       first->leaf, count, digests) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Step 2. */
+static int write_journal(struct target *target, const struct task_group *group)
+{
+	struct transfer_journal *journal = target->journal;
+
+	for (size_t i = 0; i < group->planned_count; i++)
+		if (add_plan(target, group->planned[i]) == -1)
+			return -1;
+	if (add_leaves(target, group) == -1)
+		return -1;
+	for (size_t i = 0; i < group->receipt_count; i++)
+		if (group->receipts[i].entry->type == ENTRY_FILE &&
+		    journal_add_receipt(journal,
+					group->receipts[i].entry->index) == -1)
+			return -1;
+	if (group->total_files != target->total_files ||
+	    group->total_bytes != target->total_bytes) {
+		target->total_files = group->total_files;
+		target->total_bytes = group->total_bytes;
+		if (journal_add_total(journal, group->total_files,
+				      group->total_bytes) == -1)
+			return -1;
+	}
+	return journal_commit(journal);
+}
+
+/* Receipts are facts already: the ledger may be synced at the end. */
+static int write_ledger(struct target *target, const struct task_group *group)
+{
+	for (size_t i = 0; i < group->receipt_count; i++) {
+		const struct entry *entry = group->receipts[i].entry;
+		struct ledger_receipt receipt = {
+		    .path = target_path(target, entry),
+		    .size = entry->size,
+		    .mtime_seconds = entry->mtime_seconds,
+		    .mtime_nanoseconds = entry->mtime_nanoseconds,
+		    .digest = group->receipts[i].file,
+		};
+
+		if (entry->type != ENTRY_FILE || target->state_dir == -1 ||
+		    receipt.path == NULL)
+			continue;
+		if (target->ledger == NULL)
+			target->ledger = ledger_open(
+			    target->io, target->state_dir, target->uuid);
+		receipt.path_length = strlen(receipt.path);
+		if (target->ledger == NULL ||
+		    ledger_add(target->ledger, &receipt) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void target_group(struct target *target, struct task *task)
+{
+	int failed;
+
+	if (sync_disk(target, task->group) == -1) {
+		fault_task(task, target->shown, "cannot be synced", errno);
+		return;
+	}
+	pthread_mutex_lock(&target->journal_lock);
+	failed = write_journal(target, task->group);
+	pthread_mutex_unlock(&target->journal_lock);
+	if (failed) {
+		fault_task(task, target->shown,
+			   "cannot write the journal in .ferry", errno);
+		return;
+	}
+	if (write_ledger(target, task->group) == -1)
+		fault_task(task, "the state folder", "cannot write the ledger",
+			   errno);
+}

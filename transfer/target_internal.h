@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_TARGET_INTERNAL_H
+#define FERRY_TRANSFER_TARGET_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "journal/ledger.h"
+#include "journal/transfer_journal.h"
+#include "journal/uuid.h"
+#include "transfer/fault.h"
+#include "transfer/folder_cache.h"
+#include "transfer/target.h"
+#include "transfer/target_lock.h"
+
+/*
+ * The target's state, shared by target*.c and by nobody else.  What belongs
+ * to a queue is touched by that queue's thread only.  What holds at all times:
+ *
+ *  1. A staged file is renamed only when a group has made its bytes durable,
+ *     when it has its size, mode and time and those are durable too, and when
+ *     the folder that it goes to is.  So a crash leaves a confirmed file
+ *     either staged or in place, and whole.
+ *  2. The journal claims only what was synced before.
+ *  3. Nothing is opened, made, renamed or removed but beneath base, by names
+ *     of one component in a folder that was reached without a link.
+ *  4. Only mode bits 0777 come from the sender.
+ */
+
+/* A descriptor of a file that leaves are hashed or copied from. */
+#define TARGET_BASES_OPEN 8
+/* So many files or folders are synced one by one; more, all at once. */
+#define TARGET_SYNCS_MAX  8
+#define TARGET_NAME_SIZE  33 /* of a staged file */
+
+struct target {
+	struct io *io;
+	char *shown;        /* the folder as the user named it, for messages */
+	int base;           /* the target folder */
+	dev_t device;       /* what it is on */
+	int base_opened_up; /* it got permissions for the time: */
+	mode_t base_mode;   /* these are its own */
+	char *offered;      /* a single source: its name, the only one taken, */
+	char *single;       /* and what it is to be called; else both NULL */
+	int named;          /* the user named the file itself */
+	struct target_lock *lock;
+	uint8_t uuid[16];
+	char folder[UUID_TEXT_SIZE]; /* .ferry/<this> is */
+	int staging;
+
+	struct transfer_journal *journal;
+	pthread_mutex_t journal_lock; /* around every call of the journal */
+
+	/* QUEUE_DATA */
+	struct folder_cache *examined; /* folders */
+	int look_staged; /* something may be staged of what comes */
+	struct target_base {
+		uint64_t index; /* of the entry */
+		int basis;
+		uint64_t used;
+		int descriptor; /* -1: a free place */
+	} bases[TARGET_BASES_OPEN];
+	uint64_t uses;
+	uint8_t *buffer; /* one leaf */
+
+	/* QUEUE_COMMIT */
+	struct folder_cache *placed;
+	char *renamed[TARGET_SYNCS_MAX]; /* folders, by path, that the next
+					    group makes durable */
+	size_t renamed_count;
+	int renamed_many;                  /* and more of them */
+	uint64_t total_files, total_bytes; /* as last journaled */
+	int state_dir;
+	struct ledger *ledger;
+	uint8_t *copy; /* for a target on another file system */
+	int closed;    /* TASK_CLOSE was done */
+
+	/* Told by QUEUE_DATA to the next group: new names need a sync. */
+	atomic_int folders_made; /* anywhere in the target */
+	atomic_int staged_made;  /* in the staging folder */
+
+	/* Descriptors in struct staged, which both queues use. */
+	pthread_mutex_t staged_lock;
+	int committing; /* QUEUE_COMMIT may be using some of them, so what */
+	int *discarded; /* is to be closed waits here */
+	size_t discarded_count, discarded_capacity;
+};
+
+/* ---- target.c ----------------------------------------------------------- */
+
+/* Where an entry goes, relative to base; NULL: not to be taken. */
+const char *target_path(const struct target *, const struct entry *);
+/* The name of what is staged for a path. */
+void target_staged_name(const char *path, char name[TARGET_NAME_SIZE]);
+/* The task failed at this entry; see fault_task. */
+void target_fault(const struct target *, struct task *, const struct entry *,
+		  const char *what, int error);
+/* 0, or -1 with errno: times as the entry has them. */
+int target_set_times(const struct target *, int descriptor,
+		     const struct entry *);
+int target_set_times_at(const struct target *, int dir, const char *name,
+			const struct entry *);
+/* The permission bits that an entry may have. */
+mode_t target_mode(const struct entry *);
+/* Size (of a file) and time are the entry's. */
+int target_is_same(const struct entry *, const struct stat *);
+
+/* ---- target_resolve.c --------------------------------------------------- */
+
+/* Find or make the folder that path is about; fills in shown, base, single
+ * and so on.  0, or -1 with errno and *text. */
+int target_resolve(struct target *, const struct target_config *, char **text);
+
+/* ---- target_staging.c --------------------------------------------------- */
+
+/* Find the staging folder of the same job, or make one, and open its journal.
+ * 0, or -1 with errno and *text. */
+int target_staging_open(struct target *, const struct target_config *,
+			struct message_ready *, char **text);
+/* The end of the job: TASK_CLOSE. */
+void target_close_job(struct target *, struct task *);
+
+/* ---- the tasks ---------------------------------------------------------- */
+
+void target_examine(struct target *, struct task *); /* target_examine.c */
+
+void target_hash(struct target *, struct task *); /* target_hash.c */
+/*
+ * Leaf number leaf of a file of size bytes, which is the entry's staged one
+ * or the one at the target, into target->buffer.  0, or -1 with errno;
+ * EBADMSG: the file is not of that size.
+ */
+int target_read_basis(struct target *, const struct entry *, int basis,
+		      uint64_t size, uint64_t leaf);
+/* Close what is open of an entry's files; UINT64_MAX: of all. */
+void target_forget_bases(struct target *, uint64_t index);
+
+void target_write(struct target *, struct task *);   /* target_write.c */
+void target_discard(struct target *, struct task *); /* target_write.c */
+/* Have the entry's staged file open in *staged for reading and writing; it is
+ * made if it is not there.  The descriptor, or -1 with errno. */
+int target_staged_open(struct target *, const struct entry *, struct staged *);
+/* QUEUE_COMMIT uses staged files from here to there. */
+void target_commit_begin(struct target *);
+void target_commit_end(struct target *);
+
+void target_group(struct target *, struct task *); /* target_group.c */
+/* Make durable what was renamed and is in no group yet.  0 or -1. */
+int target_sync_renamed(struct target *);
+/* A name in the folder of path was changed, or path's own attributes. */
+void target_note_renamed(struct target *, const char *path, size_t length);
+
+void target_place(struct target *, struct task *); /* target_place.c */
+
+/* target_across.c: rename between two file systems, by copying.  Durable when
+ * it returns 0; -1 with errno, and nothing is left behind. */
+int target_rename_across(struct target *, const struct entry *,
+			 const char *staged, int folder, const char *name);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finished entries go to their places.
+ *
+ *  1. Files get their size, mode and time; those that had them when a group
+ *     synced them are left alone.
+ *  2. What step 1 changed is synced, so that a file that a crash leaves in
+ *     place is known again by its time, and is not sent once more.
+ *  3. Each is renamed.  The next group makes that durable.
+ *
+ * A failure that concerns one entry is its text, and others go on; one that
+ * no other would survive is the task's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/target_internal.h"
+
+static void fail(struct target *target, struct task *task,
+		 struct place_item *item, const char *what, int error)
+{
+	if (item->text == NULL)
+		item->text = fault_text(NULL, what, error);
+	if (item->text == NULL)
+		error = ENOMEM; /* NULL would say that all is well */
+	if (fault_is_fatal(error))
+		target_fault(target, task, item->entry, what, error);
+}
+
+/* ---- steps 1 and 2 ------------------------------------------------------ */
+
+static int cut(struct io *io, int file, uint64_t size)
+{
+	int result;
+
+	do
+		result = io->truncate(io->context, file, (off_t)size);
+	while (result == -1 && errno == EINTR);
+	return result;
+}
+
+/* Give a staged file what it must have.  0, or -1 with errno. */
+static int dress(struct target *target, const struct place_item *item)
+{
+	struct io *io = target->io;
+	const struct entry *entry = item->entry;
+	struct stat status;
+	int file = target_staged_open(target, entry, item->staged);
+
+	if (file == -1 || io->stat(io->context, file, &status) == -1)
+		return -1;
+	/* It may hold the tail of an older, longer version. */
+	if ((uint64_t)status.st_size != entry->size &&
+	    cut(io, file, entry->size) == -1)
+		return -1;
+	if (io->set_mode(io->context, file, target_mode(entry)) == -1)
+		return -1;
+	return target_set_times(target, file, entry);
+}
+
+static int needs_dress(const struct place_item *item)
+{
+	return item->entry->type == ENTRY_FILE && !item->in_place &&
+	       !item->staged->dressed && item->text == NULL;
+}
+
+/* Steps 1 and 2 for all. */
+static void dress_all(struct target *target, struct task *task)
+{
+	struct task_place *place = task->place;
+	size_t count = 0;
+	int all;
+
+	for (size_t i = 0; i < place->count && task->error == 0; i++) {
+		struct place_item *item = &place->items[i];
+
+		if (!needs_dress(item))
+			continue;
+		count++;
+		if (dress(target, item) == -1)
+			fail(target, task, item, "cannot set its attributes",
+			     errno);
+	}
+	all = count > TARGET_SYNCS_MAX;
+	if (all && task->error == 0 &&
+	    io_sync_all(target->io, target->staging) == -1)
+		fault_task(task, target->shown, "cannot be synced", errno);
+	for (size_t i = 0; i < place->count && task->error == 0; i++) {
+		struct place_item *item = &place->items[i];
+
+		if (!needs_dress(item))
+			continue;
+		if (!all && io_sync(target->io, item->staged->descriptor) == -1)
+			target_fault(target, task, item->entry,
+				     "cannot be synced", errno);
+		else
+			item->staged->dressed = 1;
+	}
+}
+
+/* ---- step 3 ------------------------------------------------------------- */
+
+/* Is it in place although the rename said that it was not staged?  So network
+ * file systems answer when a reply was lost and the call repeated. */
+static int is_there(struct target *target, const struct entry *entry,
+		    int folder, const char *name)
+{
+	struct stat status;
+
+	return entry->type == ENTRY_FILE &&
+	       target->io->stat_at(target->io->context, folder, name,
+				   &status) == 0 &&
+	       S_ISREG(status.st_mode) && target_is_same(entry, &status);
+}
+
+/* Rename what is staged for path.  0, or -1 with errno. */
+static int move(struct target *target, const struct entry *entry,
+		const char *path, const char *staged)
+{
+	struct io *io = target->io;
+	const char *name;
+	int folder = folder_cache_parent(target->placed, path, &name);
+
+	if (folder == -1)
+		return -1;
+	if (io->rename_at(io->context, target->staging, staged, folder, name) ==
+	    0)
+		goto note;
+	if (errno == EXDEV)
+		return target_rename_across(target, entry, staged, folder,
+					    name);
+	if (errno != ENOENT)
+		return -1;
+	if (is_there(target, entry, folder, name))
+		goto note;
+	/* Or the folder that is kept open was removed; another may be there. */
+	folder_cache_forget(target->placed);
+	folder = folder_cache_parent(target->placed, path, &name);
+	if (folder == -1 || io->rename_at(io->context, target->staging, staged,
+					  folder, name) == -1)
+		return -1;
+
+note:
+	target_note_renamed(target, path, folder_cache_parent_length(path));
+	return 0;
+}
+
+static int place_file(struct target *target, struct place_item *item,
+		      const char *path)
+{
+	char staged[TARGET_NAME_SIZE];
+	int descriptor;
+
+	pthread_mutex_lock(&target->staged_lock);
+	descriptor = item->staged->descriptor;
+	item->staged->descriptor = -1;
+	pthread_mutex_unlock(&target->staged_lock);
+	io_close(target->io, descriptor);
+	target_staged_name(path, staged);
+	return move(target, item->entry, path, staged);
+}
+
+static int place_link(struct target *target, struct place_item *item,
+		      const char *path)
+{
+	struct io *io = target->io;
+	char staged[TARGET_NAME_SIZE];
+
+	target_staged_name(path, staged);
+	if (io->make_link_at(io->context, target->staging, staged,
+			     item->entry->link) == -1) {
+		if (errno != EEXIST ||
+		    io_remove_tree(io, target->staging, staged) == -1 ||
+		    io->make_link_at(io->context, target->staging, staged,
+				     item->entry->link) == -1)
+			return -1;
+	}
+	if (target_set_times_at(target, target->staging, staged, item->entry) ==
+	    -1)
+		return -1;
+	return move(target, item->entry, path, staged);
+}
+
+/* Attributes of what is in place already: a folder at its end, or a file
+ * whose content is right. */
+static int finish_in_place(struct target *target, const struct entry *entry,
+			   const char *path)
+{
+	struct io *io = target->io;
+	struct stat status;
+	int is_file = entry->type == ENTRY_FILE;
+	int flags = O_RDONLY | O_CLOEXEC |
+		    (is_file ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY);
+	const char *name;
+	int folder = folder_cache_parent(target->placed, path, &name);
+	int result = -1, opened;
+	mode_t mode = target_mode(entry);
+
+	if (folder == -1)
+		return -1;
+	opened = io_open_beneath(io, folder, name, flags, 0);
+	if (opened == -1)
+		return -1;
+	if (io->stat(io->context, opened, &status) == -1)
+		goto close_opened;
+	if (is_file && (!S_ISREG(status.st_mode) ||
+			(uint64_t)status.st_size != entry->size)) {
+		errno = EBADMSG;
+		goto close_opened;
+	}
+	/* A folder keeps its group and sticky bits: they are the target's. */
+	if (!is_file)
+		mode |= status.st_mode & 03000;
+	if (io->set_mode(io->context, opened, mode) == -1 ||
+	    target_set_times(target, opened, entry) == -1)
+		goto close_opened;
+	if (is_file || status.st_dev != target->device) {
+		result = io_sync(io, opened);
+		goto close_opened;
+	}
+	target_note_renamed(target, path, strlen(path));
+	result = 0;
+
+close_opened:
+	io_close(io, opened);
+	return result;
+}
+
+static void place_one(struct target *target, struct task *task,
+		      struct place_item *item)
+{
+	const char *path = target_path(target, item->entry);
+	const char *what = "cannot be put in its place";
+	int result = -1;
+
+	if (path == NULL) {
+		errno = EPERM;
+	} else if (item->entry->type == ENTRY_LINK) {
+		result = place_link(target, item, path);
+	} else if (item->entry->type == ENTRY_FILE && !item->in_place) {
+		result = place_file(target, item, path);
+	} else {
+		what = "cannot set its attributes";
+		result = finish_in_place(target, item->entry, path);
+	}
+	if (result == -1)
+		fail(target, task, item, what, errno);
+}
+
+void target_place(struct target *target, struct task *task)
+{
+	struct task_place *place = task->place;
+
+	dress_all(target, task);
+	for (size_t i = 0; i < place->count && task->error == 0; i++)
+		if (place->items[i].text == NULL)
+			place_one(target, task, &place->items[i]);
+}

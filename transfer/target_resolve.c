@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which folder, and which file, does DST mean?
+ *
+ * A folder that is there is the target.  Else, if there is one source and it
+ * is no folder, and DST does not end in '/', DST names the file, and the
+ * folder that it is in is the target.  Else DST is made.  Links on the way to
+ * the target are the user's own and are followed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/target_internal.h"
+
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+/* DST taken apart: the folder that it is in, and its last name. */
+struct destination {
+	const char *path;
+	char *parent;
+	char *name;
+	int slash; /* it ends in '/' */
+};
+
+static void destination_release(struct destination *destination)
+{
+	free(destination->parent);
+	free(destination->name);
+}
+
+static int destination_set(struct destination *destination, const char *path)
+{
+	size_t end = strlen(path), begin;
+
+	destination->path = path;
+	destination->slash = end > 0 && path[end - 1] == '/';
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	begin = end;
+	while (begin > 0 && path[begin - 1] != '/')
+		begin--;
+	destination->name = strndup(path + begin, end - begin);
+	destination->parent = begin == 0 ? strdup(".") : strndup(path, begin);
+	return destination->name == NULL || destination->parent == NULL ? -1
+									: 0;
+}
+
+static int open_user_folder(struct target *target,
+			    const struct target_config *config,
+			    const char *path)
+{
+	return target->io->open(target->io->context, config->start_dir, path,
+				FOLDER_FLAGS, 0);
+}
+
+/* Make DST in its parent, and that durable.  The descriptor, or -1. */
+static int make_base(struct target *target, const struct target_config *config,
+		     const struct destination *destination)
+{
+	struct io *io = target->io;
+	int parent = open_user_folder(target, config, destination->parent);
+	int base = -1, error;
+
+	if (parent == -1)
+		return -1;
+	/* The user's umask applies, as for mkdir. */
+	if (io->make_dir_at(io->context, parent, destination->name, 0777) ==
+		-1 &&
+	    errno != EEXIST)
+		goto close_parent;
+	if (io_sync(io, parent) == 0)
+		base = io_open_beneath(io, parent, destination->name,
+				       FOLDER_FLAGS, 0);
+
+close_parent:
+	error = errno;
+	io_close(io, parent);
+	errno = error;
+	return base;
+}
+
+/* May this be the name of the file?  It comes from the user, or from a peer
+ * that is not trusted. */
+static int is_file_name(const char *name)
+{
+	return strchr(name, '/') == NULL &&
+	       entry_path_valid(name, strlen(name), 0);
+}
+
+/* Open the target folder.  0, or -1 with errno. */
+static int open_base(struct target *target, const struct target_config *config,
+		     const struct destination *destination)
+{
+	int single = (config->offer->flags & OFFER_SINGLE) != 0;
+
+	target->base = open_user_folder(
+	    target, config, config->path[0] == '\0' ? "." : config->path);
+	if (target->base != -1)
+		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return -1;
+	if (single && !destination->slash && is_file_name(destination->name)) {
+		target->named = 1;
+		target->base =
+		    open_user_folder(target, config, destination->parent);
+	} else if (errno == ENOENT && destination->name[0] != '\0') {
+		target->base = make_base(target, config, destination);
+	}
+	return target->base == -1 ? -1 : 0;
+}
+
+/* A single source: what it is called there and here.  0, or -1 with errno. */
+static int set_names(struct target *target, const struct target_config *config,
+		     const struct destination *destination)
+{
+	const struct message_offer *offer = config->offer;
+
+	if (!(offer->flags & OFFER_SINGLE))
+		return 0;
+	target->offered = strndup(offer->name, offer->name_length);
+	if (target->offered == NULL)
+		return -1;
+	target->single =
+	    strdup(target->named ? destination->name : target->offered);
+	if (target->single == NULL)
+		return -1;
+	if (strlen(target->offered) != offer->name_length ||
+	    !is_file_name(target->offered)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+int target_resolve(struct target *target, const struct target_config *config,
+		   char **text)
+{
+	struct destination destination = {NULL, NULL, NULL, 0};
+	struct stat status;
+	int result = -1;
+
+	if (destination_set(&destination, config->path) == -1)
+		goto release;
+	if (open_base(target, config, &destination) == -1 ||
+	    set_names(target, config, &destination) == -1)
+		goto release;
+	if (target->named)
+		target->shown = strndup(config->path,
+					strcmp(destination.parent, ".") == 0 &&
+						config->path[0] != '.'
+					    ? 0
+					    : strlen(destination.parent));
+	else
+		target->shown = strdup(config->path);
+	if (target->shown == NULL ||
+	    target->io->stat(target->io->context, target->base, &status) == -1)
+		goto release;
+	target->device = status.st_dev;
+	target->base_mode = status.st_mode & 07777;
+	result = 0;
+
+release:
+	if (result == -1)
+		*text = fault_text(config->path, NULL, errno);
+	destination_release(&destination);
+	return result;
+}

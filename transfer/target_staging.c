@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where is staged data of this job?  In .ferry/<uuid>/ with the uuid that the
+ * client proposed; or else, if the client lost its state, in the folder whose
+ * journal notes the same sources and the same target name.  At the end of the
+ * job all of it goes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "transfer/target_internal.h"
+
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/* The digest of the names, and the longest name of a file. */
+#define NOTE_MAX     (16 + 256)
+
+/* What tells this job from others at the same target. */
+struct note {
+	uint8_t bytes[NOTE_MAX];
+	size_t length;
+};
+
+static void note_set(struct note *note, const struct target *target,
+		     const struct message_offer *offer)
+{
+	size_t length = target->single == NULL ? 0 : strlen(target->single);
+
+	memcpy(note->bytes, offer->names.bytes, 16);
+	if (length > 0)
+		memcpy(note->bytes + 16, target->single, length);
+	note->length = 16 + length;
+}
+
+/* Is in .ferry/name the journal of a job with this note?  1 or 0. */
+static int has_note(const struct target *target, int ferry, const char *name,
+		    const struct note *note)
+{
+	struct journal_summary summary;
+	void *found = NULL;
+	size_t length;
+	int folder = io_open_beneath(target->io, ferry, name, FOLDER_FLAGS, 0);
+	int result = 0;
+
+	if (folder == -1)
+		return 0;
+	if (journal_read(target->io, folder, &summary, &found, &length) == 0)
+		result = length == note->length &&
+			 memcmp(found, note->bytes, length) == 0;
+	free(found);
+	io_close(target->io, folder);
+	return result;
+}
+
+/* The folders in .ferry that bear a uuid. */
+struct folder_list {
+	char (*names)[UUID_TEXT_SIZE];
+	size_t count;
+};
+
+static int folder_list_add(void *cookie, const char *name)
+{
+	struct folder_list *list = cookie;
+	uint8_t uuid[16];
+	void *bigger;
+
+	if (strlen(name) != UUID_TEXT_SIZE - 1 || uuid_parse(name, uuid) == -1)
+		return 0;
+	bigger = realloc(list->names, (list->count + 1) * UUID_TEXT_SIZE);
+	if (bigger == NULL)
+		return -1;
+	list->names = bigger;
+	memcpy(list->names[list->count++], name, UUID_TEXT_SIZE);
+	return 0;
+}
+
+static int folder_list_read(const struct target *target, int ferry,
+			    struct folder_list *list)
+{
+	list->names = NULL;
+	list->count = 0;
+	return target->io->list(target->io->context, ferry, folder_list_add,
+				list) == 0
+		   ? 0
+		   : -1;
+}
+
+static int has_journal(const struct target *target, int ferry, const char *name)
+{
+	struct stat status;
+	int folder = io_open_beneath(target->io, ferry, name, FOLDER_FLAGS, 0);
+	int found;
+
+	if (folder == -1)
+		return 0;
+	found = target->io->stat_at(target->io->context, folder, "journal",
+				    &status) == 0;
+	io_close(target->io, folder);
+	return found;
+}
+
+/* Choose target->uuid.  0, or -1 with errno. */
+static int choose_uuid(struct target *target,
+		       const struct target_config *config,
+		       const struct note *note)
+{
+	int ferry = target_lock_folder(target->lock);
+	struct folder_list list;
+
+	memcpy(target->uuid, config->uuid, sizeof(target->uuid));
+	uuid_format(target->uuid, target->folder);
+	if (has_journal(target, ferry, target->folder))
+		return 0;
+	if (folder_list_read(target, ferry, &list) == -1) {
+		free(list.names);
+		return -1;
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		if (!has_note(target, ferry, list.names[i], note))
+			continue;
+		memcpy(target->folder, list.names[i], UUID_TEXT_SIZE);
+		uuid_parse(target->folder, target->uuid);
+		target_lock_also(target->lock, target->uuid);
+		break;
+	}
+	free(list.names);
+	return 0;
+}
+
+/*
+ * Is a staging folder that was there one that we made?  Its owner could
+ * replace what is staged.  Network file systems may call us by another number
+ * than our own: what we make there tells which.
+ */
+static int is_ours(struct target *target)
+{
+	struct io *io = target->io;
+	struct stat folder, made;
+	int file, result;
+
+	if (io->stat(io->context, target->staging, &folder) == -1)
+		return -1;
+	if (folder.st_uid == geteuid() && (folder.st_mode & 022) == 0)
+		return 0;
+	io->unlink_at(io->context, target->staging, "probe", 0);
+	file = io_open_beneath(io, target->staging, "probe",
+			       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (file == -1)
+		return -1;
+	result = io->stat(io->context, file, &made);
+	io_close(io, file);
+	io->unlink_at(io->context, target->staging, "probe", 0);
+	if (result == 0 && made.st_uid == folder.st_uid)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+/* Open or make the staging folder.  1: it was there, 0: it is new, -1. */
+static int open_folder(struct target *target)
+{
+	struct io *io = target->io;
+	int ferry = target_lock_folder(target->lock), made;
+
+	made = io->make_dir_at(io->context, ferry, target->folder, 0700) == 0;
+	if (!made && errno != EEXIST)
+		return -1;
+	target->staging =
+	    io_open_beneath(io, ferry, target->folder, FOLDER_FLAGS, 0);
+	if (target->staging == -1 || (!made && is_ours(target) == -1))
+		return -1;
+	/* Its name must be on disk before anything in it is relied on; an
+	 * earlier run may have died between the two. */
+	if (io_sync(io, ferry) == -1)
+		return -1;
+	return !made;
+}
+
+int target_staging_open(struct target *target,
+			const struct target_config *config,
+			struct message_ready *ready, char **text)
+{
+	struct journal_summary summary;
+	struct note note;
+	int there = -1;
+
+	note_set(&note, target, config->offer);
+	if (choose_uuid(target, config, &note) == 0)
+		there = open_folder(target);
+	if (there == -1) {
+		*text = fault_text(config->path,
+				   "cannot make its staging folder", errno);
+		return -1;
+	}
+	target->journal =
+	    journal_open(target->io, target->staging, target->uuid, 1,
+			 note.bytes, note.length);
+	if (target->journal == NULL) {
+		*text = fault_text(config->path,
+				   "cannot open the journal in .ferry", errno);
+		return -1;
+	}
+	journal_get_summary(target->journal, &summary);
+	target->look_staged = there;
+	target->total_files = summary.total_files;
+	target->total_bytes = summary.total_bytes;
+	memcpy(ready->uuid, target->uuid, sizeof(ready->uuid));
+	ready->epoch = summary.session;
+	ready->resumed = there && (summary.next_entry > 0 || summary.damaged);
+	ready->next_entry = summary.next_entry;
+	ready->next_seq = summary.next_seq;
+	return 0;
+}
+
+/* Staging folders that a run left before it had a journal hold nothing. */
+static void remove_stillborn(struct target *target)
+{
+	int ferry = target_lock_folder(target->lock);
+	struct folder_list list;
+
+	if (folder_list_read(target, ferry, &list) == 0) {
+		for (size_t i = 0; i < list.count; i++)
+			if (!has_journal(target, ferry, list.names[i]))
+				io_remove_tree(target->io, ferry,
+					       list.names[i]);
+	}
+	free(list.names);
+}
+
+/* The journal goes first: it must not claim what is being removed. */
+static int remove_staging(struct target *target)
+{
+	struct io *io = target->io;
+	int ferry = target_lock_folder(target->lock);
+
+	journal_close(target->journal);
+	target->journal = NULL;
+	io_close(io, target->staging);
+	target->staging = -1;
+	if (io_remove_tree(io, ferry, target->folder) == -1)
+		return -1;
+	/* A job for one file shares .ferry with others that are alive. */
+	if (target->single == NULL)
+		remove_stillborn(target);
+	return 0;
+}
+
+/* The target folder's own attributes, when nothing changes in it any more. */
+static int end_base(struct target *target, const struct entry *root)
+{
+	struct io *io = target->io;
+	struct stat status;
+
+	if (root == NULL)
+		return target->base_opened_up
+			   ? io->set_mode(io->context, target->base,
+					  target->base_mode)
+			   : 0;
+	if (io->stat(io->context, target->base, &status) == -1 ||
+	    io->set_mode(io->context, target->base,
+			 target_mode(root) | (status.st_mode & 03000)) == -1 ||
+	    target_set_times(target, target->base, root) == -1)
+		return -1;
+	return io_sync(io, target->base);
+}
+
+void target_close_job(struct target *target, struct task *task)
+{
+	const struct task_close *close = task->close;
+
+	if (target_sync_renamed(target) == -1) {
+		fault_task(task, target->shown, "cannot be synced", errno);
+		return;
+	}
+	if (target->ledger != NULL && ledger_sync(target->ledger) == -1) {
+		fault_task(task, "the ledger", "cannot be synced", errno);
+		return;
+	}
+	target_forget_bases(target, UINT64_MAX);
+	if (!close->keep && remove_staging(target) == -1)
+		fault_task(task, target->shown,
+			   "cannot remove its staging folder", errno);
+	target_lock_release(target->lock, !close->keep);
+	target->lock = NULL;
+	if (end_base(target, close->root) == -1)
+		fault_task(task, target->shown, "cannot set its attributes",
+			   errno);
+	target->closed = 1;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Chunks, and leaves kept of the target's old file, go into the staged file.
+ * A file of one chunk is written, given its attributes and closed at once:
+ * five system calls.  Nothing is synced here; groups do that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "transfer/target_internal.h"
+
+/* The kernel is asked to start writing back so many leaves at a time, so that
+ * the group's sync finds most of them on disk. */
+#define WRITE_BACK_LEAVES 8
+
+#define STAGED_FLAGS (O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* A new staged file, which nobody else can have a hand in. */
+static int create(struct target *target, const char *name)
+{
+	int file = io_open_beneath(target->io, target->staging, name,
+				   STAGED_FLAGS | O_CREAT | O_EXCL, 0600);
+
+	if (file != -1)
+		atomic_store(&target->staged_made, 1);
+	return file;
+}
+
+/* Remove whatever bears the name in the staging folder. */
+static int clear(struct target *target, const struct entry *entry,
+		 const char *name)
+{
+	target_forget_bases(target, entry->index);
+	return io_remove_tree(target->io, target->staging, name);
+}
+
+/* One that was given its mode, perhaps a read-only one, before a crash. */
+static int make_writable(struct target *target, const char *name)
+{
+	struct io *io = target->io;
+	const int flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int result;
+	int file =
+	    io_open_beneath(io, target->staging, name, O_RDONLY | flags, 0);
+
+	if (file == -1)
+		file = io_open_beneath(io, target->staging, name,
+				       O_WRONLY | flags, 0);
+	if (file == -1)
+		return -1;
+	result = io->set_mode(io->context, file, 0600);
+	io_close(io, file);
+	return result;
+}
+
+/* Open what an earlier run staged.  -1 with errno; EBADMSG: it is none that
+ * ferry made. */
+static int open_old(struct target *target, const char *name)
+{
+	struct stat status;
+	int file =
+	    io_open_beneath(target->io, target->staging, name, STAGED_FLAGS, 0);
+
+	if (file == -1 && errno == EACCES && make_writable(target, name) == 0)
+		file = io_open_beneath(target->io, target->staging, name,
+				       STAGED_FLAGS, 0);
+	if (file == -1)
+		return -1;
+	/* With a second name, its bytes would be somebody else's too. */
+	if (target->io->stat(target->io->context, file, &status) == 0 &&
+	    S_ISREG(status.st_mode) && status.st_nlink == 1)
+		return file;
+	io_close(target->io, file);
+	errno = EBADMSG;
+	return -1;
+}
+
+static void set_descriptor(struct target *target, struct staged *staged,
+			   int descriptor)
+{
+	pthread_mutex_lock(&target->staged_lock);
+	staged->descriptor = descriptor;
+	staged->dressed = 0;
+	pthread_mutex_unlock(&target->staged_lock);
+}
+
+int target_staged_open(struct target *target, const struct entry *entry,
+		       struct staged *staged)
+{
+	const char *path = target_path(target, entry);
+	char name[TARGET_NAME_SIZE];
+	int file;
+
+	if (staged->descriptor != -1)
+		return staged->descriptor;
+	if (path == NULL) {
+		errno = EPERM;
+		return -1;
+	}
+	target_staged_name(path, name);
+	file = create(target, name);
+	if (file == -1 && errno == EEXIST) {
+		file = open_old(target, name);
+		if (file == -1 && !fault_is_fatal(errno) &&
+		    clear(target, entry, name) == 0)
+			file = create(target, name);
+	}
+	if (file != -1)
+		set_descriptor(target, staged, file);
+	return file;
+}
+
+static int write_leaf(struct target *target, const struct task_write *write,
+		      int file, const uint8_t *data)
+{
+	off_t offset = (off_t)(write->leaf * LEAF_SIZE);
+
+	if (write->length == 0)
+		return 0;
+	if (io_write(target->io, file, data, write->length, offset) == -1)
+		return -1;
+	if (write->leaf % WRITE_BACK_LEAVES == WRITE_BACK_LEAVES - 1) {
+		offset -= (off_t)((WRITE_BACK_LEAVES - 1) * LEAF_SIZE);
+		target->io->advise(target->io->context, file, offset,
+				   (off_t)(WRITE_BACK_LEAVES * LEAF_SIZE),
+				   IO_START_WRITE);
+	}
+	return 0;
+}
+
+/* A file of one chunk, or none: all of it. */
+static int write_whole(struct target *target, const struct task_write *write,
+		       const uint8_t *data)
+{
+	struct io *io = target->io;
+	const struct entry *entry = write->entry;
+	const char *path = target_path(target, entry);
+	char name[TARGET_NAME_SIZE];
+	int file, result = -1;
+
+	if (path == NULL) {
+		errno = EPERM;
+		return -1;
+	}
+	target_staged_name(path, name);
+	file = create(target, name);
+	if (file == -1 && errno == EEXIST && clear(target, entry, name) == 0)
+		file = create(target, name);
+	if (file == -1)
+		return -1;
+	if (write_leaf(target, write, file, data) == -1 ||
+	    (target_mode(entry) != 0600 &&
+	     io->set_mode(io->context, file, target_mode(entry)) == -1) ||
+	    target_set_times(target, file, entry) == -1)
+		goto close_file;
+	write->staged->unsynced = 1;
+	write->staged->dressed = 1;
+	result = 0;
+
+close_file:
+	io_close(io, file);
+	return result;
+}
+
+/* A leaf of the target's file, if it still is what was compared. */
+static const uint8_t *kept_leaf(struct target *target,
+				const struct task_write *write)
+{
+	struct digest digest;
+
+	/* The old file's last leaf may be longer or shorter than ours; then
+	 * its digest was another, and it is not kept. */
+	if (target_read_basis(target, write->entry, BASIS_TARGET,
+			      write->leaf * LEAF_SIZE + write->length,
+			      write->leaf) == -1)
+		return NULL;
+	digest = digest_of(target->buffer, write->length);
+	if (digest_equal(&digest, &write->digest))
+		return target->buffer;
+	errno = EBADMSG;
+	return NULL;
+}
+
+void target_write(struct target *target, struct task *task)
+{
+	struct task_write *write = task->write;
+	const uint8_t *data = write->data;
+	int file, result = -1;
+
+	if (write->chunk == NULL && write->length > 0) {
+		data = kept_leaf(target, write);
+		if (data == NULL) {
+			if (!fault_is_fatal(errno))
+				errno = EBADMSG; /* not to be had any more */
+			target_fault(target, task, write->entry,
+				     "cannot read it back", errno);
+			return;
+		}
+	}
+	if (write->close && write->staged->descriptor == -1) {
+		result = write_whole(target, write, data);
+	} else {
+		file = target_staged_open(target, write->entry, write->staged);
+		if (file != -1)
+			result = write_leaf(target, write, file, data);
+	}
+	if (result == -1)
+		target_fault(target, task, write->entry, "cannot write", errno);
+}
+
+/* ---- closing, while the other queue may be syncing ---------------------- */
+
+static int discard_later(struct target *target, int descriptor)
+{
+	if (target->discarded_count == target->discarded_capacity) {
+		size_t capacity = target->discarded_capacity * 2 + 16;
+		int *bigger =
+		    realloc(target->discarded, capacity * sizeof(*bigger));
+
+		if (bigger == NULL)
+			return -1;
+		target->discarded = bigger;
+		target->discarded_capacity = capacity;
+	}
+	target->discarded[target->discarded_count++] = descriptor;
+	return 0;
+}
+
+static void close_staged(struct target *target, struct staged *staged)
+{
+	int descriptor;
+
+	pthread_mutex_lock(&target->staged_lock);
+	descriptor = staged->descriptor;
+	staged->descriptor = -1;
+	if (descriptor != -1) {
+		staged->unsynced = 1;
+		if (target->committing &&
+		    discard_later(target, descriptor) == 0)
+			descriptor = -1;
+	}
+	pthread_mutex_unlock(&target->staged_lock);
+	io_close(target->io, descriptor);
+}
+
+void target_commit_begin(struct target *target)
+{
+	pthread_mutex_lock(&target->staged_lock);
+	target->committing = 1;
+	pthread_mutex_unlock(&target->staged_lock);
+}
+
+void target_commit_end(struct target *target)
+{
+	pthread_mutex_lock(&target->staged_lock);
+	target->committing = 0;
+	while (target->discarded_count > 0)
+		io_close(target->io,
+			 target->discarded[--target->discarded_count]);
+	pthread_mutex_unlock(&target->staged_lock);
+}
+
+void target_discard(struct target *target, struct task *task)
+{
+	struct task_discard *discard = task->discard;
+	const char *path = target_path(target, discard->entry);
+	char name[TARGET_NAME_SIZE];
+
+	target_forget_bases(target, discard->entry->index);
+	close_staged(target, discard->staged);
+	/* The same path may come again, in a newer version. */
+	target->look_staged = 1;
+	if (!discard->remove || path == NULL)
+		return;
+	target_staged_name(path, name);
+	if (io_remove_tree(target->io, target->staging, name) == -1)
+		target_fault(target, task, discard->entry,
+			     "cannot remove what is staged", errno);
+}
