@@ -101,7 +101,11 @@ static int open_base(struct target *target, const struct target_config *config,
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
 		return -1;
-	if (single && !destination->slash && is_file_name(destination->name)) {
+	if (single && !destination->slash) {
+		if (!is_file_name(destination->name)) {
+			errno = EINVAL;
+			return -1;
+		}
 		target->named = 1;
 		target->base =
 		    open_user_folder(target, config, destination->parent);
