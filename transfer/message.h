@@ -32,7 +32,9 @@ enum operation { OPERATION_PUSH = 1, OPERATION_PULL = 2, OPERATION_VERIFY = 3 };
 
 enum {
 	OPEN_CHECKSUM = 1, /* compare content where size and time agree */
-	OPEN_COUNT = 2     /* count the source for the progress bar */
+	OPEN_COUNT = 2,    /* count the source for the progress bar */
+	OPEN_TARGET = 4    /* verify: paths[0] is the DST of a copy, the others
+	                      are names there; see transfer/manifest_walk.h */
 };
 
 #define OPEN_PATHS_MAX 4096
@@ -44,9 +46,10 @@ struct message_open {
 	uint8_t client[16];   /* of this client process: who holds a lock */
 	uint64_t next_entry;  /* lowest numbers the client knows to be unused */
 	uint64_t next_seq;
-	char **paths;         /* push: the target; pull: sources; verify: SRC
-	                         side paths or the target.  NUL-terminated,
-	                         malloc'd by decode: message_open_free */
+	char **paths;         /* push: the target; pull: sources; verify:
+	                         sources, or with OPEN_TARGET the target and
+	                         names.  NUL-terminated, malloc'd by decode:
+	                         message_open_free */
 	size_t path_count;    /* 1..OPEN_PATHS_MAX */
 };
 struct frame *message_open_encode(const struct message_open *);

@@ -15,7 +15,7 @@
 #define OFFER_FIXED     22
 #define PATH_HEADER     2
 #define NAME_LENGTH_MAX 255
-#define OPEN_KNOWN      (OPEN_CHECKSUM | OPEN_COUNT)
+#define OPEN_KNOWN      (OPEN_CHECKSUM | OPEN_COUNT | OPEN_TARGET)
 #define OFFER_KNOWN     (OFFER_SINGLE | OFFER_CONTENTS)
 
 struct frame *message_hello_encode(const struct message_hello *hello)
