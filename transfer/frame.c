@@ -24,7 +24,7 @@
  * lane's queue, or the pool would be full of half-empty frames, and a sender
  * and a receiver in one process would wait for each other.
  */
-#define POOL_THRESHOLD ((size_t)256 << 10)
+#define POOL_THRESHOLD ((size_t)512 << 10)
 /* So many bytes of small frames count like a full pool. */
 #define SMALL_MAX      (FRAME_POOL_MAX * CHUNK_BODY_MAX)
 
