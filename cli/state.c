@@ -313,6 +313,10 @@ static int list_one(void *cookie, const char *name, const uint8_t uuid[16])
 		if (!entry.has_journal && record.pull)
 			read_staged_journal(list->state, &entry);
 		result = list->each(list->cookie, &entry);
+	} else if (errno != ENOENT) {
+		notice_note("%s: its record is damaged; the command line that "
+			    "began it still resumes it",
+			    name);
 	}
 	free(holder);
 	state_record_clear(&record);
