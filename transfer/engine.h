@@ -25,6 +25,9 @@ enum engine_event_type {
 	EVENT_LANE_UP,   /* lane; frames may flow on it */
 	EVENT_LANE_DOWN, /* lane; what was sent on it may be lost */
 	EVENT_LANE_SENT, /* lane; bytes more have left its queue */
+	EVENT_LANE_HEARD, /* lane; bytes came that are no whole frame yet: told
+	                     about once a second, so that a slow lane is not
+	                     taken for a dead one */
 	EVENT_FRAME,     /* lane, frame: moved to the engine */
 	EVENT_TASK,      /* task: moved back to the engine */
 	EVENT_TIME       /* nothing but the time passing */
@@ -133,10 +136,10 @@ struct engine_config {
 	uint64_t group_bytes; /* receiver: commit after so many, */
 	uint64_t group_time;  /* or so many nanoseconds */
 	uint64_t resend_time; /* sender: repeat an unanswered frame after */
-	uint64_t ping_time;   /* ask when nothing came for so long, */
-	uint64_t idle_time;   /* and give the lane up after so long */
+	uint64_t ping_time;   /* say something after so long a silence of ours */
+	uint64_t idle_time;   /* give a lane up after so long a silence of its */
 };
-/* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 30 s, ping 10 s,
+/* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 60 s, ping 10 s,
  * idle 30 s. */
 void engine_config_default(struct engine_config *);
 

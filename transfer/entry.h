@@ -31,12 +31,15 @@ struct entry {
 	int64_t mtime_seconds;
 	uint32_t mtime_nanoseconds;
 	uint32_t mode;         /* permission bits, 07777 */
+	uint32_t origin;       /* reading end: which of the paths that the user
+	                          named it was found under; not sent */
 	struct digest version; /* entry_version() of the source's stat */
 	size_t path_length;
 	size_t link_length; /* ENTRY_LINK: of the target */
-	char *path; /* relative to the target, '/' between names; "" is the
-	               target folder itself.  NUL-terminated, owned. */
-	char *link; /* NUL-terminated, owned; NULL unless ENTRY_LINK */
+	char *path;      /* relative to the target, '/' between names; "" is the
+			    target folder itself.  NUL-terminated, owned. */
+	char *link;      /* NUL-terminated, owned; NULL unless ENTRY_LINK */
+	unsigned shares; /* owners besides the first: see entry_share */
 };
 
 /* Longest path and link that an entry may have, in bytes. */
@@ -47,8 +50,13 @@ struct entry {
 
 /* A new entry with copies of path and link (NULL: none).  NULL: no memory. */
 struct entry *entry_create(enum entry_type, const char *path,
-    size_t path_length, const char *link, size_t link_length);
+			   size_t path_length, const char *link,
+			   size_t link_length);
+/* Frees it for the last owner, else takes one owner off.  NULL is fine. */
 void entry_free(struct entry *);
+/* One more owner, who must call entry_free too; returns the entry.  Owners
+ * share and free in one thread. */
+struct entry *entry_share(struct entry *);
 
 /*
  * What tells one version of a source file from another: a digest of device,

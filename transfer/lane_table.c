@@ -13,7 +13,7 @@ void lane_table_up(struct lane_table *table, uint32_t lane, uint64_t now)
 	memset(state, 0, sizeof(*state));
 	state->up = 1;
 	state->heard = now;
-	state->pinged = now;
+	state->spoke = now;
 	table->count++;
 }
 
@@ -61,8 +61,17 @@ uint32_t lane_table_roomy(const struct lane_table *table)
 	return best;
 }
 
+int lane_table_idle(const struct lane_table *table)
+{
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		if (table->lanes[lane].up && table->lanes[lane].queued > 0)
+			return 0;
+	}
+	return 1;
+}
+
 void lane_table_send(struct lane_table *table, struct outbox *outbox,
-    uint32_t lane, struct frame *frame)
+    uint32_t lane, struct frame *frame, uint64_t now)
 {
 	if (lane >= LANES_MAX) {
 		frame_free(frame);
@@ -71,6 +80,7 @@ void lane_table_send(struct lane_table *table, struct outbox *outbox,
 	if (frame != NULL)
 		table->lanes[lane].queued +=
 		    FRAME_HEADER_SIZE + frame->body_length;
+	table->lanes[lane].spoke = now;
 	outbox_send(outbox, lane, frame);
 }
 
@@ -84,11 +94,9 @@ uint32_t lane_table_pulse(struct lane_table *table, struct outbox *outbox,
 			continue;
 		if (now >= state->heard + idle)
 			return lane;
-		if (now >= state->heard + ping && now >= state->pinged + ping) {
-			state->pinged = now;
-			lane_table_send(
-			    table, outbox, lane, message_empty(FRAME_PING));
-		}
+		if (now >= state->spoke + ping)
+			lane_table_send(table, outbox, lane,
+			    message_empty(FRAME_PING), now);
 	}
 	return LANES_MAX;
 }
@@ -100,13 +108,10 @@ uint64_t lane_table_deadline(const struct lane_table *table, uint64_t ping,
 
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
 		const struct lane_state *state = &table->lanes[lane];
-		uint64_t asked, due;
+		uint64_t due = state->spoke + ping;
 
 		if (!state->up)
 			continue;
-		asked = state->pinged > state->heard ? state->pinged
-		                                     : state->heard;
-		due = asked + ping;
 		if (state->heard + idle < due)
 			due = state->heard + idle;
 		if (due < soonest)

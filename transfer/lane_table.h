@@ -18,7 +18,7 @@ struct lane_table {
 		int up;
 		size_t queued;
 		uint64_t heard;  /* when the last frame came */
-		uint64_t pinged; /* when it was last asked */
+		uint64_t spoke;  /* when something was last sent on it */
 	} lanes[LANES_MAX];
 	unsigned count; /* of lanes that are up */
 };
@@ -39,13 +39,18 @@ uint32_t lane_table_control(const struct lane_table *);
  * LANES_MAX. */
 uint32_t lane_table_roomy(const struct lane_table *);
 
+/* 1 if nothing is queued on any lane. */
+int lane_table_idle(const struct lane_table *);
+
 /* Send a frame and count it. */
 void lane_table_send(struct lane_table *, struct outbox *, uint32_t lane,
-    struct frame *);
+    struct frame *, uint64_t now);
 
 /*
- * Ping lanes that are silent for ping nanoseconds.  The first lane silent for
- * idle is returned, to be given up by the caller; else LANES_MAX.
+ * Send a PING on lanes where nothing was sent for ping nanoseconds.  Each end
+ * speaks so often unasked, because a question may wait for minutes behind data
+ * on a slow line.  The first lane that was silent for idle is returned, to be
+ * given up by the caller; else LANES_MAX.
  */
 uint32_t lane_table_pulse(struct lane_table *, struct outbox *, uint64_t now,
     uint64_t ping, uint64_t idle);

@@ -12,7 +12,8 @@
 
 /*
  * The bodies of frames.  Each noun has an encoder, which returns a new frame
- * (NULL: no memory), and a decoder, which returns 0, or -1 for a body that
+ * (NULL with errno: ENOMEM, or E2BIG for what is beyond a limit given here;
+ * texts are cut instead), and a decoder, which returns 0, or -1 for a body that
  * breaks the protocol or memory that ran out.  Decoders check everything:
  * lengths, ranges, names, counts, and that nothing is left over.  Pointers in
  * a decoded message point into the frame unless said otherwise.
@@ -165,11 +166,15 @@ struct frame *message_ack_encode(const struct message_ack *);
 int message_ack_decode(const struct frame *, struct message_ack *);
 
 /* Send this seq again. */
-enum nack_reason { NACK_DIGEST = 1, NACK_DISK = 2 };
+enum nack_reason {
+	NACK_DIGEST = 1, /* damaged on the way */
+	NACK_DISK = 2,   /* damaged in what was staged before */
+	NACK_LOST = 3    /* it never came: in answer to a repeated COMMIT */
+};
 struct message_nack {
 	uint64_t seq;
 	uint64_t entry;
-	enum nack_reason reason; /* on the way, or in what was staged before */
+	enum nack_reason reason;
 };
 struct frame *message_nack_encode(const struct message_nack *);
 int message_nack_decode(const struct frame *, struct message_nack *);

@@ -46,7 +46,7 @@ static void walk_free(struct task_walk *walk)
 static void record_free(struct task_record *record)
 {
 	for (size_t i = 0; i < record->count; i++)
-		entry_free(record->items[i].owned);
+		entry_free(record->items[i].entry);
 	free(record->items);
 }
 

@@ -40,8 +40,11 @@ enum task_queue { QUEUE_DATA, QUEUE_COMMIT, QUEUE_COUNT_ONLY, QUEUE_TOTAL };
 struct task {
 	enum task_type type;
 	struct task *next; /* for whoever owns it */
+	void *owner;       /* the engine's note on what it was for */
 	int error;         /* out: 0, or errno of the whole task */
-	char *text;        /* out: with error, "path: what failed", malloc'd */
+	char *text;        /* out: with error, malloc'd: "what failed: why"; with
+	                      the path in front if it ends the session (ENOSPC,
+	                      EDQUOT, EIO, EROFS, or nothing left to work with) */
 	union {
 		struct task_walk *walk;
 		struct task_read *read;
@@ -103,13 +106,11 @@ struct task_count {
 struct task_record {
 	struct record_item {
 		enum { RECORD_PLAN, RECORD_LEAVES, RECORD_RECEIPT } kind;
-		const struct entry *entry; /* PLAN; RECEIPT: see owned */
-		uint64_t index;            /* of the entry */
-		uint64_t first_leaf;       /* LEAVES */
+		struct entry *entry; /* shared; freed with the task */
+		uint64_t first_leaf; /* LEAVES */
 		uint32_t leaf_count;
+		int ledger;         /* RECEIPT: of a file that was sent */
 		struct digest file; /* RECEIPT */
-		struct entry *owned; /* RECEIPT: of a file, freed with the
-		                        task; NULL: no ledger line */
 	} *items; /* malloc'd */
 	size_t count;
 	size_t capacity;
@@ -156,6 +157,8 @@ struct task_hash {
 struct staged {
 	int descriptor; /* -1: closed */
 	int unsynced;   /* closed since written: only sync_all covers it */
+	int dressed;    /* it has its size, mode and time, and had them when
+	                   the group synced it that its last leaf was in */
 };
 
 struct task_write {

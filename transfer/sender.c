@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The reading end of a transfer.  The happy path:
+ *
+ *  1. TASK_WALK brings entries; each is numbered and announced (ENTRY).
+ *  2. NEED says which leaves the receiver lacks; the others are compared
+ *     first where they may be of another version (sender_need.c).
+ *  3. Leaves are read and sent (CHUNK), at most config.window bytes of them
+ *     unconfirmed; ACK confirms them (sender_chunk.c).
+ *  4. When all of a file is out and the source is unchanged: COMMIT.
+ *  5. RECEIPT ends the entry; it goes into this end's journal and ledger.
+ *  6. After the last receipt: BYE, which the receiver answers with BYE.
+ *
+ * What may go wrong: a lane dies (its chunks are read and sent again), a
+ * frame is lost (repeated after config.resend_time), the source changes
+ * (WITHDRAW, and announced anew), a chunk arrives damaged (NACK: sent again).
+ * All frames may be repeated: the receiver answers them again.
+ */
+#include "transfer/sender.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/sender_internal.h"
+
+#define STATS_INTERVAL ((uint64_t)500 * 1000 * 1000)
+
+void sender_send(struct sender *sender, struct frame *frame)
+{
+	lane_table_send(&sender->lanes, &sender->outbox,
+	    lane_table_control(&sender->lanes), frame, sender->now);
+}
+
+void sender_fail(struct sender *sender, int code, const char *text)
+{
+	outbox_fail(&sender->outbox, lane_table_control(&sender->lanes), code,
+	    text);
+}
+
+static void outgoing_free(struct sender *sender, struct outgoing *outgoing)
+{
+	sender_forget_flights(sender, outgoing);
+	entry_free(outgoing->entry);
+	leaf_table_free(outgoing->leaves);
+	leaf_table_free(outgoing->held);
+	seq_set_clear(&outgoing->todo);
+	seq_set_clear(&outgoing->compare);
+	seq_set_clear(&outgoing->same);
+	index_map_clear(&outgoing->refused);
+	free(outgoing);
+}
+
+void sender_queue(struct sender *sender, struct outgoing *outgoing)
+{
+	if (outgoing->queued || outgoing->gone)
+		return;
+	outgoing->queued = 1;
+	outgoing->next = NULL;
+	*sender->queue_end = outgoing;
+	sender->queue_end = &outgoing->next;
+}
+
+static void unqueue(struct sender *sender, struct outgoing *outgoing)
+{
+	struct outgoing **at = &sender->queue;
+
+	if (!outgoing->queued)
+		return;
+	while (*at != outgoing)
+		at = &(*at)->next;
+	*at = outgoing->next;
+	if (sender->queue_end == &outgoing->next)
+		sender->queue_end = at;
+	outgoing->queued = 0;
+}
+
+void sender_drop(struct sender *sender, struct outgoing *outgoing)
+{
+	if (!outgoing->gone) {
+		unqueue(sender, outgoing);
+		sender_forget_flights(sender, outgoing);
+		index_map_remove(&sender->entries, outgoing->entry->index);
+		sender->entry_bytes -= outgoing->entry->path_length +
+		    outgoing->entry->link_length;
+		outgoing->gone = 1;
+	}
+	if (outgoing->busy == 0)
+		outgoing_free(sender, outgoing);
+}
+
+/* Give the entry its numbers, and a folder's end the number of its folder. */
+static int number(struct sender *sender, struct entry *entry)
+{
+	entry->index = sender->config.next_entry++;
+	entry->first_seq = sender->config.next_seq;
+	sender->config.next_seq += entry_chunks(entry);
+
+	if (entry->type == ENTRY_FOLDER_END) {
+		if (sender->open_count == 0)
+			return -1;
+		entry->opened = sender->open_folders[--sender->open_count];
+	}
+	if (entry->type != ENTRY_FOLDER)
+		return 0;
+	if (sender->open_count == sender->open_capacity) {
+		size_t capacity = sender->open_capacity * 2 + 16;
+		uint64_t *bigger = realloc(
+		    sender->open_folders, capacity * sizeof(*bigger));
+
+		if (bigger == NULL)
+			return -1;
+		sender->open_folders = bigger;
+		sender->open_capacity = capacity;
+	}
+	sender->open_folders[sender->open_count++] = entry->index;
+	return 0;
+}
+
+int sender_announce(struct sender *sender, struct entry *entry,
+    unsigned changes)
+{
+	struct outgoing *outgoing = calloc(1, sizeof(*outgoing));
+
+	if (outgoing == NULL)
+		goto free_entry;
+	outgoing->entry = entry;
+	outgoing->changes = changes;
+	outgoing->asked = sender->now;
+	outgoing->leaves = leaf_table_create();
+	if (outgoing->leaves == NULL || number(sender, entry) == -1 ||
+	    index_map_put(&sender->entries, entry->index, outgoing) == -1)
+		goto free_outgoing;
+	sender->entry_bytes += entry->path_length + entry->link_length;
+	sender->unflushed = 1;
+	sender_send(sender, message_entry_encode(entry));
+	return 0;
+
+free_outgoing:
+	leaf_table_free(outgoing->leaves);
+	free(outgoing);
+free_entry:
+	entry_free(entry);
+	return -1;
+}
+
+/* A source that cannot be sent: for the user here, and at the far end. */
+static void tell_problem(struct sender *sender, enum problem_kind kind,
+    const char *path, const char *text)
+{
+	struct engine_report report = {.path = path, .text = text};
+	struct message_problem problem = {.kind = kind, .path = path};
+
+	report.kind = REPORT_FAILED;
+	if (kind == PROBLEM_VANISHED)
+		report.kind = REPORT_VANISHED;
+	if (kind == PROBLEM_SKIPPED)
+		report.kind = REPORT_SKIPPED;
+	sender->stats.files_failed += kind == PROBLEM_FAILED;
+	sender->stats.files_vanished += kind == PROBLEM_VANISHED;
+	outbox_report(&sender->outbox, &report);
+
+	problem.path_length = strnlen(path, ENTRY_PATH_MAX);
+	problem.text = text;
+	problem.text_length = text == NULL ? 0 : strnlen(text, TEXT_MAX);
+	sender_send(sender, message_problem_encode(&problem));
+}
+
+static void walk_done(struct sender *sender, struct task *task)
+{
+	struct task_walk *walk = task->walk;
+
+	sender->walking = 0;
+	if (task->error != 0) {
+		sender_fail(sender, EXIT_FILE_IO, task->text);
+		return;
+	}
+	for (size_t i = 0; i < walk->count; i++) {
+		struct walk_item *item = &walk->items[i];
+		struct entry *entry = item->entry;
+
+		item->entry = NULL;
+		if (entry == NULL) {
+			tell_problem(
+			    sender, item->problem, item->path, item->text);
+		} else if (sender_announce(sender, entry, 0) == -1) {
+			sender_fail(sender, EXIT_FILE_IO, "out of memory");
+			return;
+		}
+	}
+	sender->walk_ended |= walk->end;
+}
+
+static void walk_more(struct sender *sender)
+{
+	struct task *task;
+
+	if (sender->walking || sender->walk_ended ||
+	    sender->entries.count + WALK_BATCH > ENTRIES_MAX ||
+	    sender->entry_bytes > ENTRY_BYTES_MAX)
+		return;
+	task = task_create(TASK_WALK);
+	sender->walking = task != NULL;
+	outbox_task(&sender->outbox, task);
+}
+
+/* The source's file is not to be had as planned. */
+static void give_up(struct sender *sender, struct outgoing *outgoing,
+    enum problem_kind kind, const char *text)
+{
+	tell_problem(sender, kind, outgoing->entry->path, text);
+	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
+	sender_drop(sender, outgoing);
+}
+
+/* Plan the file anew, as it is now, unless that happened too often. */
+static void replan(struct sender *sender, struct outgoing *outgoing,
+    struct task_read *read)
+{
+	struct entry *now = read->now;
+
+	if (now == NULL || outgoing->changes + 1 >= CHANGES_MAX) {
+		give_up(sender, outgoing, PROBLEM_FAILED,
+		    "changes while it is read; run again when it is quiet");
+		return;
+	}
+	read->now = NULL;
+	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
+	if (sender_announce(sender, now, outgoing->changes + 1) == -1)
+		sender_fail(sender, EXIT_FILE_IO, "out of memory");
+	sender_drop(sender, outgoing);
+}
+
+static void read_done(struct sender *sender, struct task *task)
+{
+	struct task_read *read = task->read;
+	struct outgoing *outgoing = task->owner;
+
+	outgoing->busy--;
+	sender_read_back(sender, read);
+	if (outgoing->gone) {
+		sender_drop(sender, outgoing);
+		return;
+	}
+	switch (read->status) {
+	case READ_DONE:
+		sender_read_done(sender, outgoing, read);
+		if (read->status != READ_CHANGED)
+			break;
+		/* FALLTHROUGH */
+	case READ_CHANGED:
+		replan(sender, outgoing, read);
+		break;
+	case READ_GONE:
+		give_up(sender, outgoing, PROBLEM_VANISHED, "vanished");
+		break;
+	case READ_FAILED:
+		give_up(sender, outgoing, PROBLEM_FAILED, task->text);
+		break;
+	}
+}
+
+static void task_done(struct sender *sender, struct task *task)
+{
+	switch (task->type) {
+	case TASK_WALK:
+		walk_done(sender, task);
+		break;
+	case TASK_READ:
+		read_done(sender, task);
+		break;
+	case TASK_COUNT:
+		sender->stats.total_files = task->count->files;
+		sender->stats.total_bytes = task->count->bytes;
+		break;
+	case TASK_RECORD:
+		sender->recording = 0;
+		/* This end's journal is for status and numbers only: what is
+		 * confirmed is so with or without it. */
+		break;
+	default:
+		break;
+	}
+	task_free(task);
+}
+
+/* One entry is in place, was in place, or failed over there. */
+static void receipt(struct sender *sender, const struct frame *frame)
+{
+	struct message_receipt message;
+	struct engine_report report = {.kind = REPORT_DONE};
+	struct outgoing *outgoing;
+	struct entry *entry;
+	char text[TEXT_MAX + 1];
+
+	if (message_receipt_decode(frame, &message) == -1) {
+		sender_fail(sender, EXIT_PROTOCOL, "bad RECEIPT frame");
+		return;
+	}
+	outgoing = index_map_get(&sender->entries, message.entry);
+	if (outgoing == NULL)
+		return;
+	entry = outgoing->entry;
+	report.path = entry->path;
+	report.size = entry->size;
+	report.file = entry->type == ENTRY_FILE;
+	report.digest = message.file;
+
+	sender->progress = sender->now;
+	if (message.status == RECEIPT_FAILED) {
+		memcpy(text, message.text, message.text_length);
+		text[message.text_length] = '\0';
+		report.kind = REPORT_FAILED;
+		report.text = text;
+		sender->stats.files_failed++;
+	} else if (message.status == RECEIPT_SAME) {
+		report.kind = REPORT_SAME;
+		sender->stats.files_done += (unsigned)report.file;
+		sender->stats.files_skipped += (unsigned)report.file;
+		sender->stats.bytes_confirmed += entry->size;
+	} else {
+		sender->stats.files_done += (unsigned)report.file;
+		if (outgoing->state == OUTGOING_COMMITTED &&
+		    outgoing->target_basis &&
+		    outgoing->same_count == entry_chunks(entry)) {
+			sender->stats.bytes_confirmed += entry->size;
+			sender->stats.bytes_reused += entry->size;
+		}
+	}
+	outbox_report(&sender->outbox, &report);
+	if (message.status != RECEIPT_FAILED)
+		sender_record_receipt(sender, entry,
+		    message.status == RECEIPT_DONE && report.file,
+		    &message.file);
+	sender_drop(sender, outgoing);
+}
+
+static void far_error(struct sender *sender, const struct frame *frame)
+{
+	struct message_error error;
+	char text[TEXT_MAX + 1];
+
+	if (message_error_decode(frame, &error) == -1 || error.code == 0) {
+		sender_fail(sender, EXIT_PROTOCOL, "bad ERROR frame");
+		return;
+	}
+	memcpy(text, error.text, error.text_length);
+	text[error.text_length] = '\0';
+	outbox_fail(&sender->outbox, LANES_MAX, error.code, text);
+}
+
+static void frame_came(struct sender *sender, uint32_t lane,
+    struct frame *frame)
+{
+	char text[80];
+
+	if (frame->epoch != sender->config.epoch &&
+	    frame->type != FRAME_ERROR) {
+		frame_free(frame); /* of a session that is over */
+		return;
+	}
+	switch (frame->type) {
+	case FRAME_NEED:
+		sender_need(sender, frame);
+		break;
+	case FRAME_ACK:
+		sender_ack(sender, frame);
+		break;
+	case FRAME_NACK:
+		sender_nack(sender, frame);
+		break;
+	case FRAME_RECEIPT:
+		receipt(sender, frame);
+		break;
+	case FRAME_PING:
+		lane_table_send(&sender->lanes, &sender->outbox, lane,
+		    message_empty(FRAME_PONG), sender->now);
+		break;
+	case FRAME_PONG:
+		break;
+	case FRAME_BYE:
+		if (sender->bye_sent)
+			outbox_finish(&sender->outbox);
+		break;
+	case FRAME_ERROR:
+		far_error(sender, frame);
+		break;
+	default:
+		snprintf(text, sizeof(text),
+		    "the far end sent a %s frame, which is the sender's",
+		    frame_type_name(frame->type));
+		sender_fail(sender, EXIT_PROTOCOL, text);
+	}
+	frame_free(frame);
+}
+
+static void lane_down(struct sender *sender, uint32_t lane, const char *why)
+{
+	if (!lane_table_down(&sender->lanes, lane))
+		return;
+	sender_lane_lost(sender, lane);
+	if (sender->lanes.count == 0)
+		outbox_fail(&sender->outbox, LANES_MAX, EXIT_LOST, why);
+}
+
+static void send_stats(struct sender *sender)
+{
+	struct message_stats message = {
+	    .total_files = sender->stats.total_files,
+	    .total_bytes = sender->stats.total_bytes,
+	    .bytes_sent = sender->stats.bytes_sent,
+	    .chunks_resent = sender->stats.chunks_resent,
+	};
+
+	sender->stats_sent = sender->now;
+	sender_send(sender, message_stats_encode(&message));
+}
+
+/* Nothing is left but to part. */
+static void part(struct sender *sender)
+{
+	if (!sender->walk_ended || sender->entries.count != 0 ||
+	    sender->bye_sent)
+		return;
+	sender_record_flush(sender, 1);
+	send_stats(sender);
+	sender_send(sender, message_empty(FRAME_BYE));
+	sender->bye_sent = 1;
+}
+
+/* Do whatever can be done now. */
+static void advance(struct sender *sender)
+{
+	uint32_t silent = lane_table_pulse(&sender->lanes, &sender->outbox,
+	    sender->now, sender->config.ping_time, sender->config.idle_time);
+
+	if (silent < LANES_MAX)
+		lane_down(sender, silent, "nothing was heard of the far end");
+	if (sender->outbox.closed)
+		return;
+	if (sender->now >= sender->next_scan)
+		sender_scan(sender);
+	walk_more(sender);
+	sender_pump(sender);
+	if (sender->now >= sender->stats_sent + STATS_INTERVAL)
+		send_stats(sender);
+	sender_record_flush(sender, 0);
+	part(sender);
+}
+
+static void sender_handle(struct engine *engine,
+    const struct engine_event *event)
+{
+	struct sender *sender = (struct sender *)engine;
+
+	sender->now = event->now;
+	switch (event->type) {
+	case EVENT_LANE_UP:
+		lane_table_up(&sender->lanes, event->lane, sender->now);
+		break;
+	case EVENT_LANE_DOWN:
+		lane_down(sender, event->lane, "the connection was lost");
+		break;
+	case EVENT_LANE_SENT:
+		lane_table_sent(&sender->lanes, event->lane, event->bytes);
+		break;
+	case EVENT_LANE_HEARD:
+		lane_table_heard(&sender->lanes, event->lane, sender->now);
+		break;
+	case EVENT_FRAME:
+		lane_table_heard(&sender->lanes, event->lane, sender->now);
+		frame_came(sender, event->lane, event->frame);
+		break;
+	case EVENT_TASK:
+		task_done(sender, event->task);
+		break;
+	case EVENT_TIME:
+		break;
+	}
+	if (!sender->outbox.closed && sender->lanes.count > 0)
+		advance(sender);
+}
+
+static int sender_next(struct engine *engine, struct engine_action *action)
+{
+	return outbox_next(&((struct sender *)engine)->outbox, action);
+}
+
+static uint64_t sender_deadline(const struct engine *engine)
+{
+	const struct sender *sender = (const struct sender *)engine;
+	uint64_t soonest = lane_table_deadline(&sender->lanes,
+	    sender->config.ping_time, sender->config.idle_time);
+
+	if (sender->lanes.count == 0 || sender->outbox.closed)
+		return UINT64_MAX;
+	if (sender->next_scan < soonest)
+		soonest = sender->next_scan;
+	if (sender->stats_sent + STATS_INTERVAL < soonest)
+		soonest = sender->stats_sent + STATS_INTERVAL;
+	return soonest;
+}
+
+static void sender_stats(const struct engine *engine,
+    struct transfer_stats *stats)
+{
+	*stats = ((const struct sender *)engine)->stats;
+}
+
+static void sender_free(struct engine *engine)
+{
+	struct sender *sender = (struct sender *)engine;
+	struct outgoing *outgoing;
+	size_t position = 0;
+
+	while ((outgoing = index_map_each(&sender->entries, &position)))
+		outgoing_free(sender, outgoing);
+	index_map_clear(&sender->entries);
+	outbox_clear(&sender->outbox);
+	seq_set_clear(&sender->acked);
+	task_free(sender->record);
+	free(sender->open_folders);
+	free(sender);
+}
+
+struct engine *sender_create(const struct engine_config *config)
+{
+	static const struct engine_operations operations = {
+	    sender_handle,
+	    sender_next,
+	    sender_deadline,
+	    sender_stats,
+	    sender_free,
+	};
+	struct sender *sender = calloc(1, sizeof(*sender));
+
+	if (sender == NULL)
+		return NULL;
+	sender->engine.operations = &operations;
+	sender->config = *config;
+	sender->now = config->now;
+	sender->queue_end = &sender->queue;
+	sender->flights.next = sender->flights.previous = &sender->flights;
+	sender->progress = sender->recorded = config->now;
+	sender->next_scan = config->now + config->resend_time;
+	sender->stats_sent = config->now;
+	if (config->count)
+		outbox_task(&sender->outbox, task_create(TASK_COUNT));
+	return &sender->engine;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_SENDER_INTERNAL_H
+#define FERRY_TRANSFER_SENDER_INTERNAL_H
+
+#include "journal/seq_set.h"
+#include "transfer/engine.h"
+#include "transfer/index_map.h"
+#include "transfer/lane_table.h"
+#include "transfer/outbox.h"
+
+/*
+ * The sender's state, shared by sender*.c and by nobody else.
+ *
+ * An entry goes ANNOUNCED -> (COMPARING ->) SENDING -> COMMITTED and leaves
+ * with its receipt.  What holds at all times:
+ *
+ *  1. A leaf of an entry is in at most one of todo, compare, same, a read
+ *     that is out, and a flight; it is in none once it is confirmed.
+ *  2. window_used is the payload of all flights plus that of all reads that
+ *     are out; it exceeds config.window only by one chunk that is alone.
+ *  3. An entry is freed only when no task points to it (busy is 0).
+ *  4. COMMIT goes out only after the source was seen unchanged after the last
+ *     leaf was read or compared.
+ */
+enum outgoing_state {
+	OUTGOING_ANNOUNCED, /* ENTRY is out; the answer is NEED or RECEIPT */
+	OUTGOING_COMPARING, /* our leaves are hashed against theirs */
+	OUTGOING_SENDING,
+	OUTGOING_COMMITTED /* all is out; the answer is RECEIPT */
+};
+
+struct outgoing {
+	struct entry *entry;
+	enum outgoing_state state;
+	unsigned busy;    /* read tasks that are out */
+	int gone;         /* freed when busy falls to 0 */
+	int queued;       /* is in the queue of those with work to do */
+	int checked;      /* invariant 4 */
+	int checking;     /* a read that will tell is out */
+	unsigned changes; /* how often it was planned anew */
+	uint64_t asked;   /* when an answer was last asked for */
+	uint64_t flights;
+
+	struct leaf_table *leaves; /* our digests, or trusted ones of theirs */
+	struct leaf_table *held;   /* theirs, to be compared */
+	struct seq_set todo;       /* leaves to send */
+	struct seq_set compare;    /* leaves to hash */
+	struct seq_set same;       /* equal: to be kept as they are */
+	uint64_t same_count;       /* how many ever were equal */
+	uint64_t target_size;      /* with held from the target's file */
+	int target_basis;
+	struct index_map refused; /* leaf -> how often its digest was wrong */
+	struct outgoing *next;    /* in the queue */
+};
+
+/* A chunk, or a kept leaf, that is sent and not confirmed. */
+struct flight {
+	struct flight *next;
+	struct flight *previous;
+	struct outgoing *outgoing;
+	uint64_t leaf;
+	uint64_t sent;   /* when */
+	uint32_t lane;
+	uint32_t length; /* of payload; 0 for a kept leaf */
+};
+
+struct sender {
+	struct engine engine; /* first */
+	struct engine_config config;
+	struct outbox outbox;
+	struct lane_table lanes;
+	struct transfer_stats stats;
+	uint64_t now;
+
+	struct index_map entries; /* under way, by index */
+	size_t entry_bytes;       /* of their paths and links */
+	struct outgoing *queue;   /* with work to do, in order */
+	struct outgoing **queue_end;
+	uint64_t *open_folders; /* indexes, outermost first */
+	size_t open_count;
+	size_t open_capacity;
+
+	struct flight flights; /* head of the ring; in order of sending */
+	uint64_t flight_count;
+	uint64_t window_used;
+	struct seq_set acked;
+	uint64_t progress;     /* when the receiver last confirmed something */
+	uint64_t next_scan;    /* for unanswered frames */
+	unsigned scans;        /* in a row without progress: the wait doubles */
+
+	unsigned reads;      /* tasks that are out */
+	size_t read_bytes;   /* of chunks in them */
+	int walking;         /* a walk task is out */
+	int walk_ended;
+	int unflushed;       /* something was sent since the last FLUSH */
+	int bye_sent;
+	uint64_t stats_sent; /* when */
+
+	struct task *record; /* being filled */
+	int recording;       /* one is out */
+	uint64_t recorded;   /* when the last one went out */
+};
+
+/* What is read ahead of the lanes at most. */
+#define READS_MAX 64
+#define READ_BYTES_MAX ((size_t)4 << 20)
+/* Entries under way at most; the receiver refuses twice as many. */
+#define ENTRIES_MAX 4096
+#define ENTRY_BYTES_MAX ((size_t)8 << 20)
+/* Chunks and kept leaves under way at most. */
+#define FLIGHTS_MAX 8192
+/* A chunk whose digest is wrong so often, and a file that changed so often
+ * while it was read, is given up. */
+#define REFUSED_MAX 5
+#define CHANGES_MAX 3
+
+/* sender.c */
+void sender_send(struct sender *, struct frame *); /* on the control lane */
+void sender_fail(struct sender *, int code, const char *text);
+void sender_queue(struct sender *, struct outgoing *);
+/* Take it out of the transfer; freed now or when its tasks are back. */
+void sender_drop(struct sender *, struct outgoing *);
+/* Number an entry (moved), announce it.  0, or -1: out of memory. */
+int sender_announce(struct sender *, struct entry *, unsigned changes);
+
+/* sender_need.c: what the receiver has */
+void sender_need(struct sender *, const struct frame *);
+void sender_compared(struct sender *, struct outgoing *,
+    const struct task_read *);
+/* Send KEEP frames for leaves in same, as far as there is room. */
+void sender_keep(struct sender *, struct outgoing *);
+
+/* sender_chunk.c: reading, sending, confirmation, resending */
+void sender_pump(struct sender *);
+/* A read came back as planned, for an entry that is still wanted. */
+void sender_read_done(struct sender *, struct outgoing *, struct task_read *);
+/* The room that the task took is free again. */
+void sender_read_back(struct sender *, const struct task_read *);
+/* A leaf is on its way on lane. */
+int sender_add_flight(struct sender *, struct outgoing *, uint64_t leaf,
+    uint32_t lane, uint32_t length);
+void sender_ack(struct sender *, const struct frame *);
+void sender_nack(struct sender *, const struct frame *);
+void sender_lane_lost(struct sender *, uint32_t lane);
+void sender_forget_flights(struct sender *, struct outgoing *);
+void sender_scan(struct sender *); /* repeat what was not answered */
+
+/* sender_record.c: this end's journal */
+void sender_record_plan(struct sender *, struct entry *);
+void sender_record_leaf(struct sender *, struct entry *, uint64_t leaf);
+/* ledger: 1 if the file was sent, so that the ledger gets a line. */
+void sender_record_receipt(struct sender *, struct entry *, int ledger,
+    const struct digest *);
+/* Send the record task if it is due, or now. */
+void sender_record_flush(struct sender *, int now);
+
+#endif
