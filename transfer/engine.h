@@ -79,12 +79,20 @@ struct engine_action {
 	struct engine_report report;
 };
 
-/* Exit codes that engines use; the whole list is in ferry(1). */
+/* How a session or a transfer ends, as exit codes; ferry(1) lists them all.
+ * The numbers are rsync's where it has one. */
 enum {
+	EXIT_DONE = 0,
+	EXIT_INCOMPATIBLE = 2,
 	EXIT_LOST = 10,
 	EXIT_FILE_IO = 11,
 	EXIT_PROTOCOL = 12,
-	EXIT_PARTIAL = 23
+	EXIT_INTERRUPTED = 20,
+	EXIT_PARTIAL = 23,
+	EXIT_VANISHED = 24,
+	EXIT_CONNECT_TIMEOUT = 35,
+	EXIT_HELD = 75,
+	EXIT_UNREACHABLE = 255
 };
 
 /* Running figures; both engines keep what they know. */

@@ -4,9 +4,6 @@
 
 #include "transfer/engine.h"
 
-/* Exit codes from before a session, as in ferry(1). */
-enum { EXIT_CONNECT_TIME = 35, EXIT_NOT_CONNECTED = 255 };
-
 uint64_t retry_delay(unsigned attempt, uint64_t random)
 {
 	uint64_t limit = RETRY_BASE_NANOSECONDS;
@@ -23,9 +20,9 @@ int retry_wanted(int code, int connected)
 {
 	switch (code) {
 	case EXIT_LOST:
-	case EXIT_CONNECT_TIME:
+	case EXIT_CONNECT_TIMEOUT:
 		return 1;
-	case EXIT_NOT_CONNECTED:
+	case EXIT_UNREACHABLE:
 		/* The first time it is a typing error or a wrong key: servers
 		 * count failed log-ins, and the user waits. */
 		return connected;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The far end: what "ferry serve" does.  HELLO both ways, OPEN from the
+ * client, then the role that OPEN asks for.  It ends when the client says BYE
+ * or is gone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/manifest_walk.h"
+#include "transfer/session.h"
+#include "transfer/transfer.h"
+
+static int exchange_hello(struct session *session, const uint8_t nonce[16])
+{
+	struct message_hello hello;
+	struct frame *frame;
+	int result;
+
+	if (session_expect(session, FRAME_HELLO, &frame) == -1)
+		return -1;
+	result = message_hello_decode(frame, &hello);
+	frame_free(frame);
+	if (result == -1 || memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
+		return session_fail(session, EXIT_PROTOCOL,
+		    "the client's hello is not for this agent");
+	hello.version_lowest = PROTOCOL_VERSION;
+	hello.version_highest = PROTOCOL_VERSION;
+	return session_send(session, message_hello_encode(&hello));
+}
+
+static int expect_open(struct session *session, struct message_open *open)
+{
+	struct frame *frame;
+	int result;
+
+	if (session_expect(session, FRAME_OPEN, &frame) == -1)
+		return -1;
+	result = message_open_decode(frame, open);
+	frame_free(frame);
+	if (result == -1)
+		return session_fail(session, EXIT_PROTOCOL,
+		    "the client sent a malformed open frame");
+	return 0;
+}
+
+/* ---- push: the writing end ---- */
+
+static void serve_push(struct session *session, const struct message_open *open,
+    int state_dir)
+{
+	struct target_config config = {
+	    .io = session->io,
+	    .start_dir = AT_FDCWD,
+	    .path = open->paths[0],
+	    .state_dir = state_dir,
+	};
+
+	if (open->path_count != 1) {
+		session_fail(session, EXIT_PROTOCOL,
+		    "the client names more than one target");
+		return;
+	}
+	memcpy(config.uuid, open->uuid, sizeof(config.uuid));
+	memcpy(config.client, open->client, sizeof(config.client));
+	session_run_target(session, &config, open->next_entry, open->next_seq,
+	    open->options);
+}
+
+/* ---- pull: the reading end ---- */
+
+static void serve_pull(struct session *session, const struct message_open *open,
+    int state_dir)
+{
+	struct source_config config = {
+	    .io = session->io,
+	    .start_dir = AT_FDCWD,
+	    .paths = open->paths,
+	    .path_count = open->path_count,
+	    .state_dir = state_dir,
+	};
+	struct message_offer offer;
+	struct journal_summary summary;
+	struct source *source;
+	char *text;
+
+	source = source_open(&config, &offer, &text);
+	if (source == NULL) {
+		session_fail_text(session, EXIT_PARTIAL, text);
+		return;
+	}
+	if (source_open_journal(source, open->uuid, &summary) == -1)
+		session_fail(session, EXIT_FILE_IO,
+		    "the far end's state folder cannot be written");
+	else
+		session_run_source(session, source, &offer, open->uuid,
+		    open->options);
+	source_close(source);
+}
+
+/* ---- verify: a manifest of what is here ---- */
+
+#define MANIFEST_BATCH   ((size_t)32 << 10)
+#define MANIFEST_QUEUED  ((size_t)1 << 20)
+#define MANIFEST_SILENCE ((uint64_t)5 * 1000 * 1000 * 1000)
+
+struct manifest_stream {
+	struct session *session;
+	struct frame *batch; /* whole lines; NULL: empty */
+	size_t queued;       /* bytes on the lane */
+	uint64_t spoke;
+};
+
+static void stream_send(struct manifest_stream *stream, struct frame *frame)
+{
+	struct session *session = stream->session;
+
+	if (frame != NULL)
+		stream->queued += FRAME_HEADER_SIZE + frame->body_length;
+	stream->spoke = session->io->clock(session->io->context);
+	session_send(session, frame);
+}
+
+static void stream_flush(struct manifest_stream *stream)
+{
+	if (stream->batch != NULL)
+		stream_send(stream, stream->batch);
+	stream->batch = NULL;
+}
+
+/* See what the lane says; wait while too much is queued on it. */
+static int stream_pump(void *cookie)
+{
+	struct manifest_stream *stream = cookie;
+	struct session *session = stream->session;
+	uint64_t now = session->io->clock(session->io->context);
+	struct engine_event event;
+
+	if (now - stream->spoke > MANIFEST_SILENCE)
+		stream_send(stream, message_empty(FRAME_PING));
+	while (inbox_take(session->inbox, &event,
+	    stream->queued > MANIFEST_QUEUED ? UINT64_MAX : 0)) {
+		if (event.type == EVENT_LANE_DOWN) {
+			session->down = 1;
+			session_fail(session, EXIT_LOST, "the client is gone");
+			break;
+		}
+		if (event.type == EVENT_LANE_SENT)
+			stream->queued -= event.bytes;
+		if (event.type == EVENT_FRAME)
+			frame_free(event.frame);
+	}
+	return session->code;
+}
+
+static int stream_line(void *cookie, const char *line, size_t length)
+{
+	struct manifest_stream *stream = cookie;
+	struct frame *batch = stream->batch;
+
+	if (batch != NULL && batch->capacity - batch->body_length < length) {
+		stream_flush(stream);
+		batch = NULL;
+	}
+	if (batch == NULL) {
+		batch = frame_create(FRAME_MANIFEST,
+		    length > MANIFEST_BATCH ? length : MANIFEST_BATCH);
+		if (batch == NULL)
+			return session_fail(stream->session, EXIT_FILE_IO,
+			    "out of memory");
+		batch->body_length = 0;
+		stream->batch = batch;
+	}
+	memcpy(frame_body(batch) + batch->body_length, line, length);
+	batch->body_length += length;
+	return stream_pump(stream);
+}
+
+static void serve_verify(struct session *session,
+    const struct message_open *open)
+{
+	struct manifest_stream stream = {.session = session};
+	struct manifest_walk_result result;
+	struct manifest_walk_config config = {
+	    .io = session->io,
+	    .start_dir = AT_FDCWD,
+	    .paths = open->paths,
+	    .path_count = open->path_count,
+	    .target = (open->options & OPEN_TARGET) != 0,
+	    .line = stream_line,
+	    .stop = stream_pump,
+	    .cookie = &stream,
+	};
+	int walked;
+
+	memset(&result, 0, sizeof(result));
+	stream.spoke = session->io->clock(session->io->context);
+	walked = manifest_walk(&config, &result);
+	if (walked == 0) {
+		stream_flush(&stream);
+		stream_send(&stream, message_empty(FRAME_BYE));
+	} else {
+		frame_free(stream.batch);
+		session_fail_text(session, EXIT_PARTIAL, result.text);
+		result.text = NULL;
+	}
+	free(result.text);
+}
+
+/* ---- */
+
+static void serve(struct session *session, const uint8_t nonce[16],
+    int state_dir)
+{
+	struct message_open open;
+
+	if (exchange_hello(session, nonce) == -1 ||
+	    expect_open(session, &open) == -1)
+		return;
+	switch (open.operation) {
+	case OPERATION_PUSH:
+		serve_push(session, &open, state_dir);
+		break;
+	case OPERATION_PULL:
+		serve_pull(session, &open, state_dir);
+		break;
+	case OPERATION_VERIFY:
+		serve_verify(session, &open);
+		break;
+	}
+	message_open_free(&open);
+}
+
+int agent_run(struct io *io, int in, int out, const uint8_t nonce[16],
+    int state_dir)
+{
+	const struct transfer_observer nobody = {0};
+	struct session session;
+	int code;
+
+	if (session_init(&session, io, &nobody) == -1)
+		return EXIT_FILE_IO;
+	session.lane = lane_fd_create(session.inbox, 0, in, out, 0);
+	if (session.lane == NULL)
+		session_fail(&session, EXIT_FILE_IO, "out of memory");
+	else
+		serve(&session, nonce, state_dir);
+	code = session.code;
+	session_release(&session);
+	return code;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_SESSION_H
+#define FERRY_TRANSFER_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/io.h"
+#include "transfer/engine.h"
+#include "transfer/inbox.h"
+#include "transfer/lane.h"
+#include "transfer/source.h"
+#include "transfer/target.h"
+#include "transfer/transfer.h"
+
+/*
+ * One session: what both ends do between the start of a connection and its
+ * end.  First frames are exchanged one by one (HELLO, OPEN, OFFER, READY);
+ * then an engine runs.  The client (transfer.c) and the agent (agent.c) say in
+ * which role.
+ *
+ * Every function returns 0, or -1 when the session is over: code and text
+ * say why, and the far end has been told.
+ */
+struct session {
+	struct io *io;
+	struct inbox *inbox;
+	struct lane *lane;
+	const struct transfer_observer *observer; /* its members may be NULL */
+	uint64_t watched; /* when the observer was last asked and told */
+
+	int up;      /* READY was agreed on */
+	int resumed; /* as READY said */
+	uint8_t uuid[16];
+	struct transfer_stats stats;
+
+	int down; /* the lane is */
+	int code; /* of the end; EXIT_DONE until then */
+	char *text;
+};
+
+/* Nothing is connected yet.  0; -1: no memory. */
+int session_init(struct session *, struct io *,
+    const struct transfer_observer *);
+/* Sends what is queued, closes the lane, frees all. */
+void session_release(struct session *);
+
+/* The first reason stays.  Always -1. */
+int session_fail(struct session *, int code, const char *text);
+/* The same, with a text that becomes the session's (NULL: no memory). */
+int session_fail_text(struct session *, int code, char *text);
+
+/* frame is taken; NULL means that there was no memory for it. */
+int session_send(struct session *, struct frame *);
+
+/*
+ * The next frame of the conversation before an engine runs; it is the
+ * caller's.  PINGs are passed over; an ERROR, another type than wanted, the
+ * loss of the lane or a silence of SESSION_SILENCE end the session.
+ */
+#define SESSION_SILENCE ((uint64_t)60 * 1000 * 1000 * 1000)
+int session_expect(struct session *, enum frame_type wanted, struct frame **);
+/* As session_expect, of either type. */
+int session_expect_any(struct session *, enum frame_type,
+    enum frame_type or_type, struct frame **);
+
+/*
+ * Run as the reading end from OFFER to BYE.  The source is open, with its
+ * journal for uuid; if READY names an older transfer, that one's is opened
+ * instead.
+ */
+int session_run_source(struct session *, struct source *,
+    const struct message_offer *, const uint8_t uuid[16], uint32_t options);
+
+/*
+ * Run as the writing end from OFFER to BYE.  config has all but the offer;
+ * entries and seqs are numbered from the given numbers at least.
+ */
+int session_run_target(struct session *, const struct target_config *,
+    uint64_t next_entry, uint64_t next_seq, uint32_t options);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One transfer from the client's side:
+ *
+ *   1. push: open the source, so that a wrong name is told before anything
+ *   2. connect, HELLO both ways, OPEN
+ *   3. run a session as the reading end (push), as the writing end (pull), or
+ *      take the lines of a manifest (verify)
+ *   4. when the connection was lost: wait as retry.h says, begin anew
+ */
+#include "transfer/transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "transfer/retry.h"
+#include "transfer/session.h"
+
+struct run {
+	const struct transfer_request *request;
+	struct transfer_result *result;
+	uint8_t client[16];
+	int connected;       /* some session of this run came up */
+	unsigned failures;   /* in a row, without progress */
+	uint64_t progressed; /* when the last progress was seen */
+	uint64_t confirmed;  /* bytes, by the sessions before this one, that
+	                        were not there before this run */
+	uint64_t placed;     /* files, likewise */
+};
+
+static uint64_t now_of(const struct run *run)
+{
+	struct io *io = run->request->io;
+
+	return io->clock(io->context);
+}
+
+/* ---- figures of all sessions together ---- */
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+	return from > what ? from - what : 0;
+}
+
+/*
+ * What an earlier session of this run brought, a later one finds in place: it
+ * was neither reused nor skipped by the run.
+ */
+static void add_stats(struct run *run, const struct transfer_stats *session)
+{
+	struct transfer_stats *all = &run->result->stats;
+	uint64_t sent = all->bytes_sent + session->bytes_sent;
+	uint64_t resent = all->chunks_resent + session->chunks_resent;
+
+	*all = *session;
+	all->bytes_sent = sent;
+	all->chunks_resent = resent;
+	all->bytes_reused = less(session->bytes_reused, run->confirmed);
+	all->files_skipped = less(session->files_skipped, run->placed);
+	run->confirmed = less(session->bytes_confirmed, all->bytes_reused);
+	run->placed = less(session->files_done, all->files_skipped);
+}
+
+/* ---- one session ---- */
+
+static int fail_errno(struct session *session, int code, const char *what)
+{
+	char *text;
+
+	if (asprintf(&text, "%s: %s", what, strerror(errno)) == -1)
+		text = NULL;
+	return session_fail_text(session, code, text);
+}
+
+static int connect_lane(struct run *run, struct session *session,
+    uint8_t nonce[16])
+{
+	const struct transfer_carrier *carrier = &run->request->carrier;
+	struct io *io = run->request->io;
+	char digits[33];
+	char *text = NULL;
+	int code = EXIT_LOST;
+
+	if (io->random(io->context, nonce, 16) == -1)
+		return fail_errno(session, EXIT_FILE_IO, "random numbers");
+	for (int i = 0; i < 16; i++)
+		snprintf(digits + 2 * i, 3, "%02x", nonce[i]);
+	if (carrier->connect(carrier->cookie, session->inbox, 0, digits,
+		&session->lane, &code, &text) == -1)
+		return session_fail_text(session, code, text);
+	return 0;
+}
+
+static int exchange_hello(struct session *session, const uint8_t nonce[16])
+{
+	struct message_hello hello = {
+	    .version_lowest = PROTOCOL_VERSION,
+	    .version_highest = PROTOCOL_VERSION,
+	};
+	struct frame *frame;
+	int result;
+
+	memcpy(hello.nonce, nonce, sizeof(hello.nonce));
+	if (session_send(session, message_hello_encode(&hello)) == -1 ||
+	    session_expect(session, FRAME_HELLO, &frame) == -1)
+		return -1;
+	result = message_hello_decode(frame, &hello);
+	frame_free(frame);
+	if (result == -1 || memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
+		return session_fail(session, EXIT_PROTOCOL,
+		    "the far end's hello is not an answer to ours");
+	if (hello.version_lowest > PROTOCOL_VERSION ||
+	    hello.version_highest < PROTOCOL_VERSION)
+		return session_fail(session, EXIT_INCOMPATIBLE,
+		    "the far end's ferry speaks another protocol version; "
+		    "update the older of both");
+	return 0;
+}
+
+/* summary: the numbers that this end has used; NULL if it has none. */
+static int send_open(struct run *run, struct session *session,
+    const struct journal_summary *summary)
+{
+	const struct transfer_request *request = run->request;
+	struct message_open open = {
+	    .operation = request->operation,
+	    .options = request->options,
+	    .paths = request->sources,
+	    .path_count = request->source_count,
+	};
+	char *target = (char *)request->target;
+
+	if (request->operation == OPERATION_PUSH) {
+		open.paths = &target;
+		open.path_count = 1;
+	}
+	if (summary != NULL) {
+		open.next_entry = summary->next_entry;
+		open.next_seq = summary->next_seq;
+	}
+	memcpy(open.uuid, request->uuid, sizeof(open.uuid));
+	memcpy(open.client, run->client, sizeof(open.client));
+	return session_send(session, message_open_encode(&open));
+}
+
+static int start(struct run *run, struct session *session,
+    const struct journal_summary *summary)
+{
+	uint8_t nonce[16];
+
+	if (connect_lane(run, session, nonce) == -1 ||
+	    exchange_hello(session, nonce) == -1)
+		return -1;
+	return send_open(run, session, summary);
+}
+
+static void push(struct run *run, struct session *session)
+{
+	const struct transfer_request *request = run->request;
+	struct source_config config = {
+	    .io = request->io,
+	    .start_dir = AT_FDCWD,
+	    .paths = request->sources,
+	    .path_count = request->source_count,
+	    .state_dir = request->state_dir,
+	};
+	struct message_offer offer;
+	struct journal_summary summary;
+	struct source *source;
+	char *text;
+
+	source = source_open(&config, &offer, &text);
+	if (source == NULL) {
+		session_fail_text(session, EXIT_PARTIAL, text);
+		return;
+	}
+	if (source_open_journal(source, request->uuid, &summary) == -1)
+		fail_errno(session, EXIT_FILE_IO, "the journal of this end");
+	else if (start(run, session, &summary) == 0)
+		session_run_source(session, source, &offer, request->uuid,
+		    request->options);
+	source_close(source);
+}
+
+static void pull(struct run *run, struct session *session)
+{
+	const struct transfer_request *request = run->request;
+	struct target_config config = {
+	    .io = request->io,
+	    .start_dir = AT_FDCWD,
+	    .path = request->target,
+	    .state_dir = request->state_dir,
+	};
+
+	memcpy(config.uuid, request->uuid, sizeof(config.uuid));
+	memcpy(config.client, run->client, sizeof(config.client));
+	if (start(run, session, NULL) == 0)
+		session_run_target(session, &config, 0, 0, request->options);
+}
+
+/* Frames hold whole lines. */
+static int take_lines(struct run *run, struct session *session,
+    const struct frame *frame)
+{
+	const struct transfer_observer *observer = &run->request->observer;
+	const char *text = (const char *)frame_body(frame);
+	const char *end = text + frame->body_length;
+	int code;
+
+	while (text < end) {
+		const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+		if (line_end == NULL)
+			return session_fail(session, EXIT_PROTOCOL,
+			    "the far end sent half a line of a manifest");
+		line_end++;
+		code = observer->manifest(observer->cookie, text,
+		    (size_t)(line_end - text));
+		if (code != 0)
+			return session_fail(session, code, "stopped");
+		text = line_end;
+	}
+	return 0;
+}
+
+static void verify(struct run *run, struct session *session)
+{
+	struct frame *frame;
+	int at_end = 0;
+
+	if (start(run, session, NULL) == -1)
+		return;
+	session->up = 1;
+	while (!at_end && session_expect_any(session, FRAME_MANIFEST, FRAME_BYE,
+			      &frame) == 0) {
+		at_end = frame->type == FRAME_BYE ||
+		    take_lines(run, session, frame) == -1;
+		frame_free(frame);
+	}
+}
+
+/* ---- one try after the other ---- */
+
+static void run_session(struct run *run)
+{
+	struct transfer_result *result = run->result;
+	struct session session;
+	uint64_t before = run->confirmed + run->placed;
+
+	free(result->text);
+	result->text = NULL;
+	if (session_init(&session, run->request->io,
+		&run->request->observer) == -1) {
+		result->code = EXIT_FILE_IO;
+		return;
+	}
+	switch (run->request->operation) {
+	case OPERATION_PUSH:
+		push(run, &session);
+		break;
+	case OPERATION_PULL:
+		pull(run, &session);
+		break;
+	case OPERATION_VERIFY:
+		verify(run, &session);
+		break;
+	}
+	result->code = session.code;
+	result->text = session.text;
+	session.text = NULL;
+	if (session.up) {
+		add_stats(run, &session.stats);
+		memcpy(result->uuid, session.uuid, sizeof(result->uuid));
+		result->resumed |= session.resumed && !run->connected;
+		result->reconnects += (unsigned)run->connected;
+		run->connected = 1;
+	}
+	if (run->confirmed + run->placed > before) {
+		run->progressed = now_of(run);
+		run->failures = 0;
+	}
+	session_release(&session);
+}
+
+/* Nonzero: the exit code that the observer wants. */
+static int wait_for(struct run *run, uint64_t nanoseconds)
+{
+	const struct transfer_observer *observer = &run->request->observer;
+	const struct timespec step = {.tv_nsec = 50 * 1000 * 1000};
+	uint64_t end = now_of(run) + nanoseconds;
+	int code = 0;
+
+	while (code == 0 && now_of(run) < end) {
+		nanosleep(&step, NULL);
+		if (observer->stop != NULL)
+			code = observer->stop(observer->cookie);
+	}
+	return code;
+}
+
+/* 1: a new session is to be tried now. */
+static int try_again(struct run *run)
+{
+	const struct transfer_observer *observer = &run->request->observer;
+	struct transfer_result *result = run->result;
+	struct io *io = run->request->io;
+	uint64_t random = 0, wait;
+	int code;
+
+	/* Without any session so far it is rather a wrong name or key. */
+	if (!run->connected || !retry_wanted(result->code, run->connected))
+		return 0;
+	if (run->request->give_up != 0 &&
+	    now_of(run) - run->progressed > run->request->give_up) {
+		result->code = EXIT_LOST;
+		return 0;
+	}
+	io->random(io->context, &random, sizeof(random));
+	wait = retry_delay(run->failures++, random);
+	result->retries++;
+	if (observer->retry != NULL)
+		observer->retry(observer->cookie, result->retries, wait,
+		    result->text);
+	code = wait_for(run, wait);
+	if (code == 0)
+		return 1;
+	result->code = code;
+	free(result->text);
+	result->text = NULL;
+	return 0;
+}
+
+void transfer_run(const struct transfer_request *request,
+    struct transfer_result *result)
+{
+	struct run run = {.request = request, .result = result};
+	const struct transfer_observer *observer = &request->observer;
+
+	memset(result, 0, sizeof(*result));
+	memcpy(result->uuid, request->uuid, sizeof(result->uuid));
+	if (request->io->random(request->io->context, run.client,
+		sizeof(run.client)) == -1) {
+		result->code = EXIT_FILE_IO;
+		result->text = strdup("no random numbers to be had");
+		return;
+	}
+	run.progressed = now_of(&run);
+	do
+		run_session(&run);
+	while (try_again(&run));
+	if (observer->progress != NULL && run.connected)
+		observer->progress(observer->cookie, &result->stats);
+	if (result->code != EXIT_DONE)
+		return;
+	if (result->stats.files_failed > 0)
+		result->code = EXIT_PARTIAL;
+	else if (result->stats.files_vanished > 0)
+		result->code = EXIT_VANISHED;
+}
