@@ -7,6 +7,8 @@
 
 #include <xxhash.h>
 
+#include "journal/little_endian.h"
+
 struct digest digest_of(const void *data, size_t size)
 {
 	XXH128_canonical_t canonical;
@@ -209,12 +211,6 @@ const struct digest *leaf_table_get(const struct leaf_table *table,
 	if (page == NULL || (page->known[slot / 64] >> slot % 64 & 1) == 0)
 		return NULL;
 	return &page->digests[slot];
-}
-
-static void put_u64(uint8_t bytes[8], uint64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(value >> 8 * i);
 }
 
 int leaf_table_digest(const struct leaf_table *table, uint64_t size,
