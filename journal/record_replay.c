@@ -32,7 +32,8 @@ struct reader {
 	uint8_t *window; /* WINDOW_SIZE bytes: a part of the file */
 	uint64_t start;
 	size_t length;
-	int failed; /* a read failed; errno */
+	uint64_t end; /* of the file; UINT64_MAX until it was seen */
+	int failed;   /* a read failed; errno */
 };
 
 /* Where the next record is, and what it must say. */
@@ -59,6 +60,8 @@ static const uint8_t *look(struct reader *reader, uint64_t offset, size_t size)
 {
 	ssize_t count;
 
+	if (offset + size > reader->end)
+		return NULL;
 	if (offset < reader->start ||
 	    offset + size > reader->start + reader->length) {
 		count = io_read(reader->io, reader->descriptor, reader->window,
@@ -67,6 +70,8 @@ static const uint8_t *look(struct reader *reader, uint64_t offset, size_t size)
 		reader->length = count == -1 ? 0 : (size_t)count;
 		if (count == -1)
 			reader->failed = 1;
+		else if (reader->length < WINDOW_SIZE)
+			reader->end = offset + reader->length;
 	}
 	if (size > reader->length - (size_t)(offset - reader->start))
 		return NULL;
@@ -227,7 +232,7 @@ enum record_replay_result record_log_replay(struct io *io, int dir,
     const char *name, struct record_header *header, record_visit *visit,
     void *cookie)
 {
-	struct reader reader = {.io = io};
+	struct reader reader = {.io = io, .end = UINT64_MAX};
 	enum record_replay_result result = RECORD_REPLAY_ERROR;
 	int error;
 
