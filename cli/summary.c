@@ -22,7 +22,7 @@ static void print_done(const struct summary *summary)
 {
 	const struct transfer_stats *stats = &summary->result->stats;
 	char bytes[TIME_SIZE_TEXT], sent[TIME_SIZE_TEXT], kept[TIME_SIZE_TEXT];
-	char skipped[64] = "";
+	char skipped[64] = "", reused[64] = "";
 
 	size_format(stats->bytes_confirmed, bytes);
 	size_format(stats->bytes_sent, sent);
@@ -30,9 +30,11 @@ static void print_done(const struct summary *summary)
 	if (stats->files_skipped > 0)
 		snprintf(skipped, sizeof(skipped), " (%llu there already)",
 			 (unsigned long long)stats->files_skipped);
-	notice_note("%llu file%s%s, %s; sent %s, reused %s, in %.1f s%s",
+	if (stats->bytes_reused > 0)
+		snprintf(reused, sizeof(reused), ", reused %s", kept);
+	notice_note("%llu file%s%s, %s; sent %s%s, in %.1f s%s",
 		    (unsigned long long)stats->files_done,
-		    plural(stats->files_done), skipped, bytes, sent, kept,
+		    plural(stats->files_done), skipped, bytes, sent, reused,
 		    (double)summary->nanoseconds / (double)TIME_SECOND,
 		    summary->verified ? "; verified" : "");
 }

@@ -306,7 +306,7 @@ usage_error()
 	run --separate-stderr "$FERRY" source target
 	assert_success
 	assert_output ''
-	[[ $stderr == 'ferry: 1 file, 8 B; sent 8 B, reused 0 B, in '*' s' ]] ||
+	[[ $stderr == 'ferry: 1 file, 8 B; sent 8 B, in '*' s' ]] ||
 	    fail "$stderr"
 	assert_equal "$(ls "$transfers")" ''
 	run --separate-stderr "$FERRY" source target

@@ -174,7 +174,9 @@ void receiver_finished(struct receiver *receiver, struct incoming *incoming)
 		        entry->index + 1) == -1)
 			receiver_out_of_memory(receiver);
 	}
-	outbox_report(&receiver->outbox, &report);
+	/* A folder was told when it was made. */
+	if (entry->type != ENTRY_FOLDER_END)
+		outbox_report(&receiver->outbox, &report);
 	send_receipt(receiver, &message);
 	drop(receiver, incoming);
 }

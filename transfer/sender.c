@@ -327,7 +327,9 @@ static void receipt(struct sender *sender, const struct frame *frame)
 			sender->stats.bytes_reused += entry->size;
 		}
 	}
-	outbox_report(&sender->outbox, &report);
+	/* A folder was told when it was made. */
+	if (entry->type != ENTRY_FOLDER_END || report.kind == REPORT_FAILED)
+		outbox_report(&sender->outbox, &report);
 	if (message.status != RECEIPT_FAILED)
 		sender_record_receipt(sender, entry,
 		    message.status == RECEIPT_DONE && report.file,
