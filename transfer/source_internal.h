@@ -7,6 +7,7 @@
 #include "journal/ledger.h"
 #include "journal/transfer_journal.h"
 #include "transfer/folder_cache.h"
+#include "transfer/root.h"
 #include "transfer/source.h"
 #include "transfer/walk.h"
 
@@ -15,23 +16,12 @@
  * to a queue is touched by that queue's thread only.
  */
 
-/*
- * One path that the user named.  The path of every entry under it leads from
- * its anchor to the file: "a/photos" has the anchor "a" and entries "photos",
- * "photos/x"; "a/photos/" has the anchor "a/photos" and entries "", "x".
- */
-struct source_root {
-	char *anchor; /* of any length that the kernel takes; follows links */
-	char *name;   /* what the walk begins with; "": the anchor itself */
-	char *prefix; /* before an entry's path: as the user would name it */
-};
-
 #define SOURCE_FILES_OPEN 16
 
 struct source {
 	struct io *io;
 	int start_dir;
-	struct source_root *roots;
+	struct root *roots;
 	size_t root_count;
 
 	/* QUEUE_DATA: the walk */

@@ -25,7 +25,7 @@ struct entry *source_entry(enum entry_type type, const char *path,
 }
 
 /* The path as the user would name it. */
-static char *shown_path(const struct source_root *root, const char *path)
+static char *shown_path(const struct root *root, const char *path)
 {
 	char *shown;
 
@@ -33,7 +33,7 @@ static char *shown_path(const struct source_root *root, const char *path)
 								  : shown;
 }
 
-static int item_problem(struct walk_item *item, const struct source_root *root,
+static int item_problem(struct walk_item *item, const struct root *root,
 			const char *path, enum problem_kind kind, char *text)
 {
 	item->problem = kind;
@@ -68,7 +68,7 @@ static int item_entry(struct walk_item *item, enum entry_type type,
 }
 
 /* What a step of the walk is to the engine.  0, or -1: no memory. */
-static int item_set(struct walk_item *item, const struct source_root *root,
+static int item_set(struct walk_item *item, const struct root *root,
 		    const struct walk_step *step)
 {
 	switch (step->kind) {
@@ -102,7 +102,7 @@ static int item_set(struct walk_item *item, const struct source_root *root,
  * memory. */
 static int next_root(struct source *source, struct walk_item *item)
 {
-	const struct source_root *root = &source->roots[source->walk_root];
+	const struct root *root = &source->roots[source->walk_root];
 	int error;
 
 	io_close(source->io, source->walk_anchor);
