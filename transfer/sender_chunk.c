@@ -195,17 +195,8 @@ static void commit(struct sender *sender, struct outgoing *outgoing,
 	struct entry *entry = outgoing->entry;
 	struct message_commit message = {.entry = entry->index};
 
-	if (identical) {
-		const struct digest *held;
-
-		for (uint64_t i = 0; i < entry_chunks(entry); i++) {
-			held = leaf_table_get(outgoing->held, i);
-			if (held == NULL ||
-			    leaf_table_set(outgoing->leaves, i, held) == -1)
-				return;
-		}
+	if (identical)
 		message.flags = COMMIT_IDENTICAL;
-	}
 	if (!leaf_table_digest(
 	        outgoing->leaves, entry->size, &message.file)) {
 		sender_fail(sender, EXIT_PROTOCOL,

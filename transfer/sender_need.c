@@ -4,6 +4,7 @@
  * frames out.  Leaves that the receiver holds of this very version are taken
  * as sent; those of another version are hashed here and kept if equal.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,22 @@ static int plausible(const struct outgoing *outgoing,
 	    need->leaf_count <= chunks - need->first_leaf;
 }
 
+static void fail_implausible(struct sender *sender,
+    const struct outgoing *outgoing, const struct message_need *need)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+	    "NEED frame for leaves %llu to %llu of entry %llu, which has %llu",
+	    (unsigned long long)need->first_leaf,
+	    (unsigned long long)need->first_leaf + need->leaf_count,
+	    (unsigned long long)need->entry,
+	    (unsigned long long)(outgoing->entry->type == ENTRY_FILE
+	            ? entry_chunks(outgoing->entry)
+	            : 0));
+	sender_fail(sender, EXIT_PROTOCOL, text);
+}
+
 void sender_need(struct sender *sender, const struct frame *frame)
 {
 	struct message_need need;
@@ -69,8 +86,7 @@ void sender_need(struct sender *sender, const struct frame *frame)
 	if (outgoing == NULL || outgoing->state != OUTGOING_ANNOUNCED)
 		return; /* answered before */
 	if (!plausible(outgoing, &need)) {
-		sender_fail(sender, EXIT_PROTOCOL,
-		    "NEED frame for leaves that the file does not have");
+		fail_implausible(sender, outgoing, &need);
 		return;
 	}
 	sender->progress = sender->now;
@@ -111,6 +127,7 @@ void sender_compared(struct sender *sender, struct outgoing *outgoing,
 	if (held != NULL && digest_equal(held, &read->digest)) {
 		failed =
 		    seq_set_add(&outgoing->same, read->leaf, read->leaf + 1);
+		failed |= leaf_table_set(outgoing->leaves, read->leaf, held);
 		outgoing->same_count++;
 	} else {
 		failed =
