@@ -460,8 +460,10 @@ static void answer_again(struct receiver *receiver, uint64_t index)
 	struct message_receipt message = {.entry = index};
 
 	if (incoming != NULL) {
+		/* Others need nothing: their receipt comes by itself. */
 		if (incoming->state == INCOMING_OPEN &&
-		    !(incoming->committed && incoming->entry->size == 0))
+		    incoming->entry->type == ENTRY_FILE &&
+		    incoming->entry->size > 0)
 			send_need(receiver, incoming);
 		return;
 	}
