@@ -227,6 +227,28 @@ void json_retry(struct json_output *output, unsigned attempt,
 	emit(output, event);
 }
 
+void json_difference(struct json_output *output,
+		     const struct json_difference *difference)
+{
+	json_t *event = event_of("difference");
+	json_t *ranges = json_array();
+
+	put_text(event, "path", difference->path);
+	put(event, "kind", json_string(difference->kind));
+	put_text(event, "cause", difference->cause);
+	for (size_t i = 0; i < difference->range_count; i++) {
+		const struct seq_range *range = &difference->ranges[i];
+
+		json_array_append_new(
+		    ranges, json_pack("[I,I]", (json_int_t)range->first,
+				      (json_int_t)(range->end - 1)));
+	}
+	if (difference->range_count > 0)
+		put(event, "mib", json_incref(ranges));
+	json_decref(ranges);
+	emit(output, event);
+}
+
 static const char *status_name(int code)
 {
 	switch (code) {

@@ -29,6 +29,19 @@ void json_report(struct json_output *, const struct engine_report *);
 void json_retry(struct json_output *, unsigned attempt,
 		uint64_t wait_nanoseconds, const char *why);
 
+/*
+ * What differs between two sides: kind is "missing", "extra", "type", "link",
+ * "content" or "unreadable"; ranges are of MiB, counted from 0.
+ */
+struct json_difference {
+	const char *path;
+	const char *kind;
+	const char *cause; /* as people read it */
+	const struct seq_range *ranges;
+	size_t range_count;
+};
+void json_difference(struct json_output *, const struct json_difference *);
+
 struct json_done {
 	const struct transfer_result *result;
 	int code; /* exit code of the whole run, --verify included */

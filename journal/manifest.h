@@ -116,7 +116,8 @@ void manifest_reader_free(struct manifest_reader *);  /* NULL is fine */
 
 /*
  * Take the next line, its newline included.  0 and *item, whose pointers are
- * good until the next call; -1 if it is refused, or memory ran out: then
+ * good until the next call (an entry's until that of another entry); -1 if it
+ * is refused, or memory ran out: then
  * manifest_reader_cause says why, and nothing more may be taken.
  */
 int manifest_read_line(struct manifest_reader *, const char *line,

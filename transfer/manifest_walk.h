@@ -11,6 +11,8 @@
  * A manifest (journal/manifest.h, ferry-manifest(5)) of what is on this
  * machine: all of it is read again from the disk, what the page cache holds is
  * dropped first.  It is how both ends of "ferry verify" look at their side.
+ * What is neither file, folder nor symbolic link has no entry, as it is not
+ * copied; nor has ".ferry".
  *
  * The paths are one of two things:
  *
@@ -47,6 +49,9 @@ struct manifest_walk_config {
 	 * NULL.
 	 */
 	int (*stop)(void *cookie);
+	/* Told of each entry that gets an "error", path as the user would
+	 * name it.  May be NULL. */
+	void (*problem)(void *cookie, const char *path, const char *text);
 	void *cookie;
 };
 
@@ -54,9 +59,9 @@ struct manifest_walk_result {
 	uint64_t entries; /* all of them */
 	uint64_t files;   /* that were read */
 	uint64_t bytes;   /* in these */
-	uint64_t
-	    errors; /* entries that could not be read, or changed meanwhile:
-		       they have an "error", and the exit code is 23 */
+	uint64_t errors;  /* entries that could not be read, or changed
+			     meanwhile: they have an "error", and the exit
+			     code is 23 */
 	char *text; /* with -1: "path: why", malloc'd, or NULL: no memory */
 };
 
