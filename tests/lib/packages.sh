@@ -12,6 +12,7 @@ packages_build=(
 	libc6-dev
 	libjansson-dev
 	libssh2-1-dev
+	libssl-dev
 	libxxhash-dev
 	make
 	openssh-client
