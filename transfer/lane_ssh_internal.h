@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_LANE_SSH_INTERNAL_H
+#define FERRY_TRANSFER_LANE_SSH_INTERNAL_H
+
+#include <pthread.h>
+
+#include "transfer/greeting.h"
+#include "transfer/lane.h"
+#include "transfer/ssh_connection.h"
+
+/*
+ * A lane over an SSH channel, shared by lane_ssh*.c and by nobody else.
+ *
+ * What holds at all times:
+ *
+ *  1. The thread alone touches the connection, from its start until it was
+ *     joined.  libssh2 has no locks.
+ *  2. libssh2 never sees a packet half sent (ssh_socket.h), so reading and
+ *     writing don't depend on each other's order.  A piece that
+ *     libssh2_channel_write did not take is all the same offered again as it
+ *     is, for in a key exchange libssh2 holds on to it.
+ *  3. No event is put once down is set; EVENT_LANE_DOWN sets it.
+ */
+
+/* A packet holds so much at most; libssh2 writes that much per call. */
+#define LANE_SSH_PIECE_MAX   ((size_t)32700)
+/* What is read at a time, and the most that stays unparsed. */
+#define LANE_SSH_BUFFER_SIZE (GREETING_NOISE_MAX + GREETING_SIZE)
+#define LANE_SSH_ERRORS_MAX  ((size_t)4 << 10)
+#define LANE_SSH_SECOND      ((uint64_t)1000 * 1000 * 1000)
+
+struct lane_ssh_reader {
+	uint8_t *buffer; /* start..end are not parsed */
+	size_t start;
+	size_t end;
+	int greeted;
+	struct frame *frame; /* its body is being read, or NULL */
+	size_t have;         /* of that body */
+	int large;           /* the frame read last was */
+	uint64_t held_since; /* a chunk waits for room in the pool; or 0 */
+	uint64_t heard_told; /* when the engine was last told of anything */
+	size_t heard_bytes;  /* that came since */
+	char *errors;        /* of stderr: what is not a whole line yet, or
+				all before the greeting */
+	size_t errors_length;
+};
+
+struct lane_ssh_writer {
+	struct frame *frame;  /* its bytes are being written, or NULL */
+	size_t written;       /* of them */
+	uint8_t *gathered;    /* small frames, together */
+	const uint8_t *piece; /* what libssh2 is offered; NULL: nothing */
+	size_t piece_length;
+	size_t sent; /* and not told yet */
+};
+
+struct lane_ssh {
+	struct lane lane; /* first */
+	struct ssh_connection *connection;
+	LIBSSH2_CHANNEL *channel;
+	uint8_t nonce[16];
+	pthread_t thread;
+	int wake; /* an eventfd: a look at what follows is due */
+
+	pthread_mutex_t lock; /* of all that follows, to sleeping */
+	struct frame *queue;  /* to be sent */
+	struct frame **queue_end;
+	int down;
+	int closing;
+	uint64_t closing_until;
+	int sleeping; /* the thread polls; wake it */
+
+	/* The thread's own. */
+	struct lane_ssh_reader reader;
+	struct lane_ssh_writer writer;
+};
+
+/* What a look at one direction found. */
+enum lane_ssh_look {
+	LANE_SSH_IDLE,  /* nothing to do until something happens */
+	LANE_SSH_MOVED, /* some bytes; look again */
+	LANE_SSH_HELD,  /* there is no room for a chunk: look again soon */
+	LANE_SSH_ENDED, /* the far end has ended its side */
+	LANE_SSH_LOST,  /* the connection is gone */
+	LANE_SSH_FAILED /* down was told already */
+};
+
+/* Read what is there: up to so much that the other direction can wait. */
+enum lane_ssh_look lane_ssh_read(struct lane_ssh *);
+/* Read the far end's stderr. */
+enum lane_ssh_look lane_ssh_read_errors(struct lane_ssh *);
+/* Tell what of it is no whole line. */
+void lane_ssh_end_errors(struct lane_ssh *);
+/* Write what is queued.  IDLE: all is gone, or there is no room for more. */
+enum lane_ssh_look lane_ssh_write(struct lane_ssh *);
+/* 1 if something is left to be written. */
+int lane_ssh_unwritten(struct lane_ssh *);
+/* Forget it. */
+void lane_ssh_discard(struct lane_ssh *);
+
+/* For the thread: an event, unless the lane is down. */
+void lane_ssh_put(struct lane_ssh *, enum engine_event_type, struct frame *,
+		  size_t bytes);
+/* The end: code and text (NULL is fine) as in struct lane; the host's name is
+ * put before the text. */
+void lane_ssh_down(struct lane_ssh *, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* As lane_ssh_down, for an end before the greeting: why there was none. */
+void lane_ssh_explain(struct lane_ssh *);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How an SSH connection comes up: TCP, the choice of algorithms, key exchange,
+ * and after the log-in a channel with a command.  While all that goes on the
+ * session is non-blocking and the caller's thread waits in
+ * ssh_connection_again, so that a deadline and a ^C end it at any point.
+ */
+#include "transfer/ssh_connection.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/engine.h"
+#include "transfer/tcp.h"
+
+struct ssh_connection {
+	struct ssh_socket socket; /* first: abstract of the session */
+	const struct ssh_config *config;
+	struct tcp_patience patience;
+	LIBSSH2_SESSION *session;
+	LIBSSH2_CHANNEL *channel;
+	int code;
+	char *text;
+};
+
+/*
+ * Best first.  libssh2 drops what it does not know.  It encrypts block by
+ * block whatever the cipher is, so the short key is faster; no CBC, no MAC
+ * shorter than that of SHA-1.
+ */
+static const struct {
+	int method;
+	const char *names;
+} preferences[] = {
+    {LIBSSH2_METHOD_KEX, "curve25519-sha256,curve25519-sha256@libssh.org,"
+			 "ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
+			 "ecdh-sha2-nistp521,diffie-hellman-group16-sha512,"
+			 "diffie-hellman-group-exchange-sha256,"
+			 "diffie-hellman-group14-sha256"},
+    {LIBSSH2_METHOD_CRYPT_CS, "aes128-gcm@openssh.com,aes128-ctr,aes192-ctr,"
+			      "aes256-gcm@openssh.com,aes256-ctr"},
+    {LIBSSH2_METHOD_CRYPT_SC, "aes128-gcm@openssh.com,aes128-ctr,aes192-ctr,"
+			      "aes256-gcm@openssh.com,aes256-ctr"},
+    {LIBSSH2_METHOD_MAC_CS, "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,"
+			    "hmac-sha2-512,hmac-sha1"},
+    {LIBSSH2_METHOD_MAC_SC, "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,"
+			    "hmac-sha2-512,hmac-sha1"},
+    {LIBSSH2_METHOD_COMP_CS, "none"},
+    {LIBSSH2_METHOD_COMP_SC, "none"},
+};
+
+/*
+ * What the server may send before we say that we read it.  More makes libssh2
+ * slower, for it searches a list of what was not read; it is what one round
+ * trip holds at 20 MB/s and 100 ms.
+ */
+#define RECEIVE_WINDOW ((unsigned)2 << 20)
+/* Larger packets fail on read. */
+#define PACKET_SIZE    32768
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void start_library(void)
+{
+	/* It fails without memory only; the session does then, too. */
+	libssh2_init(0);
+}
+
+/* ---- what libssh2 calls ---- */
+
+static LIBSSH2_SEND_FUNC(send_bytes)
+{
+	(void)socket;
+	(void)flags;
+	return ssh_socket_send(*abstract, buffer, length);
+}
+
+static LIBSSH2_RECV_FUNC(receive_bytes)
+{
+	(void)socket;
+	(void)flags;
+	return ssh_socket_receive(*abstract, buffer, length);
+}
+
+/* The server says why it goes, and so nothing more will come. */
+static LIBSSH2_DISCONNECT_FUNC(note_disconnect)
+{
+	struct ssh_connection *connection = *abstract;
+
+	(void)session;
+	(void)language;
+	(void)language_len;
+	connection->socket.ended = 1;
+	ssh_connection_tell(connection, SSH_TELL_DETAIL,
+			    "the server ends the connection (reason %d): %.*s",
+			    reason, message_len, message);
+}
+
+/* ---- begin and end ---- */
+
+struct ssh_connection *ssh_connection_create(const struct ssh_config *config)
+{
+	struct ssh_connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL)
+		return NULL;
+	pthread_once(&library_once, start_library);
+	ssh_socket_init(&connection->socket, -1);
+	connection->config = config;
+	connection->patience.cookie = config->cookie;
+	connection->patience.stop = config->stop;
+	connection->patience.deadline = tcp_clock() + config->timeout;
+	connection->session =
+	    libssh2_session_init_ex(NULL, NULL, NULL, connection);
+	if (connection->session == NULL) {
+		free(connection);
+		return NULL;
+	}
+	libssh2_session_callback_set(connection->session, LIBSSH2_CALLBACK_SEND,
+				     (void *)send_bytes);
+	libssh2_session_callback_set(connection->session, LIBSSH2_CALLBACK_RECV,
+				     (void *)receive_bytes);
+	libssh2_session_callback_set(connection->session,
+				     LIBSSH2_CALLBACK_DISCONNECT,
+				     (void *)note_disconnect);
+	libssh2_session_set_blocking(connection->session, 0);
+	return connection;
+}
+
+void ssh_connection_free(struct ssh_connection *connection)
+{
+	if (connection == NULL)
+		return;
+	if (connection->socket.descriptor != -1 &&
+	    connection->socket.broken == 0)
+		libssh2_session_disconnect(connection->session, "done");
+	/* From here on every send and receive fails at once, so nothing
+	 * below waits for the server. */
+	ssh_socket_close(&connection->socket);
+	if (connection->channel != NULL)
+		libssh2_channel_free(connection->channel);
+	libssh2_session_free(connection->session);
+	free(connection->text);
+	free(connection);
+}
+
+/* ---- for the other parts ---- */
+
+const struct ssh_config *
+ssh_connection_config(const struct ssh_connection *connection)
+{
+	return connection->config;
+}
+
+LIBSSH2_SESSION *ssh_connection_session(const struct ssh_connection *connection)
+{
+	return connection->session;
+}
+
+LIBSSH2_CHANNEL *ssh_connection_channel(const struct ssh_connection *connection)
+{
+	return connection->channel;
+}
+
+struct ssh_socket *ssh_connection_socket(struct ssh_connection *connection)
+{
+	return &connection->socket;
+}
+
+char *ssh_connection_ask(struct ssh_connection *connection,
+			 const char *question, int echo)
+{
+	const struct ssh_config *config = connection->config;
+	uint64_t start = tcp_clock();
+	char *answer;
+
+	if (config->ask == NULL)
+		return NULL;
+	answer = config->ask(config->cookie, question, echo);
+	connection->patience.deadline += tcp_clock() - start;
+	return answer;
+}
+
+void ssh_connection_tell(struct ssh_connection *connection, enum ssh_tell level,
+			 const char *format, ...)
+{
+	const struct ssh_config *config = connection->config;
+	char *text;
+	va_list arguments;
+	int length;
+
+	if (config->tell == NULL)
+		return;
+	va_start(arguments, format);
+	length = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return;
+	config->tell(config->cookie, level, text);
+	free(text);
+}
+
+int ssh_connection_fail(struct ssh_connection *connection, int code,
+			const char *format, ...)
+{
+	va_list arguments;
+
+	if (connection->code != 0)
+		return -1;
+	connection->code = code;
+	va_start(arguments, format);
+	if (vasprintf(&connection->text, format, arguments) < 0)
+		connection->text = NULL;
+	va_end(arguments);
+	return -1;
+}
+
+int ssh_connection_fail_session(struct ssh_connection *connection,
+				const char *what)
+{
+	char *message = NULL;
+	int error =
+	    libssh2_session_last_error(connection->session, &message, NULL, 0);
+
+	if (connection->socket.ended)
+		error = LIBSSH2_ERROR_SOCKET_RECV;
+	switch (error) {
+	case LIBSSH2_ERROR_SOCKET_DISCONNECT:
+	case LIBSSH2_ERROR_SOCKET_RECV:
+	case LIBSSH2_ERROR_SOCKET_SEND:
+		/* A server that starts, or has too many log-ins at once. */
+		return ssh_connection_fail(connection, EXIT_LOST,
+					   "%s: the server closed the "
+					   "connection",
+					   what);
+	default:
+		return ssh_connection_fail(connection, EXIT_UNREACHABLE,
+					   "%s: %s (libssh2 error %d)", what,
+					   message, error);
+	}
+}
+
+int ssh_connection_failure(struct ssh_connection *connection, char **text)
+{
+	*text = connection->text;
+	connection->text = NULL;
+	return connection->code;
+}
+
+int ssh_connection_again(struct ssh_connection *connection, long result)
+{
+	struct ssh_socket *socket = &connection->socket;
+	short events = POLLIN;
+	int code;
+
+	if (result != LIBSSH2_ERROR_EAGAIN || connection->code != 0)
+		return 0;
+	if (socket->ended)
+		return 0;
+	if (ssh_socket_flush(socket) == 1)
+		events |= POLLOUT;
+	if (tcp_wait(socket->descriptor, events, &connection->patience,
+		     &code) == 0)
+		return 1;
+	if (code == EXIT_CONNECT_TIMEOUT)
+		ssh_connection_fail(connection, code,
+				    "no answer from the SSH server in time");
+	else
+		connection->code = code;
+	return 0;
+}
+
+/* ---- the steps ---- */
+
+static int connect_socket(struct ssh_connection *connection)
+{
+	const struct ssh_config *config = connection->config;
+	int descriptor;
+
+	ssh_connection_tell(connection, SSH_TELL_DETAIL,
+			    "connecting to %s port %u as %s", config->host,
+			    config->port, config->user);
+	if (tcp_connect(config->host, config->port, &connection->patience,
+			&descriptor, &connection->code,
+			&connection->text) == -1)
+		return -1;
+	ssh_socket_init(&connection->socket, descriptor);
+	return 0;
+}
+
+static int set_preferences(struct ssh_connection *connection,
+			   const char *host_key_types)
+{
+	size_t count = sizeof(preferences) / sizeof(preferences[0]);
+	int error = libssh2_session_method_pref(
+	    connection->session, LIBSSH2_METHOD_HOSTKEY, host_key_types);
+
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = libssh2_session_method_pref(connection->session,
+						    preferences[i].method,
+						    preferences[i].names);
+	if (error != 0)
+		return ssh_connection_fail_session(connection, "algorithms");
+	return 0;
+}
+
+static void tell_methods(struct ssh_connection *connection)
+{
+	LIBSSH2_SESSION *session = connection->session;
+
+	ssh_connection_tell(
+	    connection, SSH_TELL_DETAIL, "%s, %s, %s, %s; %s",
+	    libssh2_session_methods(session, LIBSSH2_METHOD_KEX),
+	    libssh2_session_methods(session, LIBSSH2_METHOD_HOSTKEY),
+	    libssh2_session_methods(session, LIBSSH2_METHOD_CRYPT_CS),
+	    libssh2_session_methods(session, LIBSSH2_METHOD_MAC_CS),
+	    libssh2_session_banner_get(session));
+}
+
+int ssh_connection_handshake(struct ssh_connection *connection,
+			     const char *host_key_types)
+{
+	int result;
+
+	if (connect_socket(connection) == -1 ||
+	    set_preferences(connection, host_key_types) == -1)
+		return -1;
+	do
+		result = libssh2_session_handshake(
+		    connection->session, connection->socket.descriptor);
+	while (ssh_connection_again(connection, result));
+	if (result != 0)
+		return ssh_connection_fail_session(connection,
+						   "SSH key exchange");
+	tell_methods(connection);
+	return 0;
+}
+
+int ssh_connection_start(struct ssh_connection *connection, const char *command)
+{
+	LIBSSH2_SESSION *session = connection->session;
+	int result;
+
+	do {
+		connection->channel = libssh2_channel_open_ex(
+		    session, "session", sizeof("session") - 1, RECEIVE_WINDOW,
+		    PACKET_SIZE, NULL, 0);
+		result = connection->channel == NULL
+			     ? libssh2_session_last_errno(session)
+			     : 0;
+	} while (ssh_connection_again(connection, result));
+	if (connection->channel == NULL)
+		return ssh_connection_fail_session(connection, "SSH channel");
+	ssh_connection_tell(connection, SSH_TELL_DETAIL, "running: %s",
+			    command);
+	do
+		result = libssh2_channel_process_startup(
+		    connection->channel, "exec", sizeof("exec") - 1, command,
+		    (unsigned)strlen(command));
+	while (ssh_connection_again(connection, result));
+	if (result != 0)
+		return ssh_connection_fail_session(
+		    connection, "the server refuses to run a command");
+	return 0;
+}

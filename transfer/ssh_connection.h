@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_SSH_CONNECTION_H
+#define FERRY_TRANSFER_SSH_CONNECTION_H
+
+#include <libssh2.h>
+
+#include "transfer/ssh_config.h"
+#include "transfer/ssh_socket.h"
+
+/*
+ * One SSH connection, from TCP to the channel on which a command runs.  Its
+ * functions are called in this order, by one thread at a time:
+ *
+ *     create, handshake, (host key and log-in: ssh_host_key.h, ssh_login.h),
+ *     start, free
+ *
+ * Those that return an int return 0, or -1 when the try has failed; then
+ * ssh_connection_failure says how.
+ */
+struct ssh_connection;
+
+/* NULL: no memory. */
+struct ssh_connection *ssh_connection_create(const struct ssh_config *);
+/* Any time; tells the server, but does not wait.  NULL is fine. */
+void ssh_connection_free(struct ssh_connection *);
+
+/* Connect and agree on keys.  host_key_types: names with commas, best first. */
+int ssh_connection_handshake(struct ssh_connection *,
+			     const char *host_key_types);
+
+/* Run a command on a channel; after log-in. */
+int ssh_connection_start(struct ssh_connection *, const char *command);
+
+/* What the parts need of each other. */
+const struct ssh_config *
+ssh_connection_config(const struct ssh_connection *connection);
+LIBSSH2_SESSION *ssh_connection_session(const struct ssh_connection *);
+LIBSSH2_CHANNEL *ssh_connection_channel(const struct ssh_connection *);
+struct ssh_socket *ssh_connection_socket(struct ssh_connection *);
+
+/*
+ * After a call that may return LIBSSH2_ERROR_EAGAIN: 1 if it is to be made
+ * again, after waiting as long as that makes sense; 0 if result is something
+ * else, or if the try has failed meanwhile.
+ *
+ *     do
+ *             result = libssh2_...;
+ *     while (ssh_connection_again(connection, result));
+ */
+int ssh_connection_again(struct ssh_connection *, long result);
+
+/* Ask the person; the time it takes does not count.  NULL: no answer. */
+char *ssh_connection_ask(struct ssh_connection *, const char *question,
+			 int echo);
+/* Tell, at one of the levels of ssh_config.h. */
+void ssh_connection_tell(struct ssh_connection *, enum ssh_tell,
+			 const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Record why the try failed, once: -1.  _session adds what libssh2 says. */
+int ssh_connection_fail(struct ssh_connection *, int code, const char *format,
+			...) __attribute__((format(printf, 3, 4)));
+int ssh_connection_fail_session(struct ssh_connection *, const char *what);
+/* The exit code and text (malloc'd, or NULL), which becomes the caller's; 0
+ * if nothing failed. */
+int ssh_connection_failure(struct ssh_connection *, char **text);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether a server is believed to be the one that was meant. */
+#include "transfer/ssh_host_key.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "transfer/engine.h"
+#include "transfer/known_hosts.h"
+
+#define DIGEST_SIZE 32
+
+/* What libssh2 can check, the best first; no certificates. */
+static const char *const types[] = {
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+    "ssh-rsa",
+};
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+/* What all files together say. */
+struct verdict {
+	enum known_host known;
+	const char *path; /* of the line that decided */
+	size_t line;
+};
+
+/* Ask each file.  One that cannot be read is told, and knows nobody. */
+static struct verdict look_up(struct ssh_connection *connection,
+			      const struct known_hosts_query *query)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+	struct verdict verdict = {KNOWN_HOST_UNKNOWN, NULL, 0};
+
+	for (size_t i = 0; i < config->known_hosts_count; i++) {
+		const char *path = config->known_hosts[i];
+		enum known_host known;
+		size_t line = 0;
+
+		if (known_hosts_file(ssh_connection_session(connection), path,
+				     query, &known, &line) == -1)
+			ssh_connection_tell(connection, SSH_TELL_NOTE, "%s: %s",
+					    path, strerror(errno));
+		if (known > verdict.known) {
+			verdict.known = known;
+			verdict.path = path;
+			verdict.line = line;
+		}
+	}
+	return verdict;
+}
+
+/* As the files name them: signatures with SHA-2 are by ssh-rsa keys. */
+static const char *key_type(const char *method)
+{
+	return strncmp(method, "rsa-", 4) == 0 ? "ssh-rsa" : method;
+}
+
+char *ssh_host_key_types(struct ssh_connection *connection)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+	int known[TYPE_COUNT];
+	char *name = known_hosts_name(config->host, config->port);
+	char *list = calloc(1, 256);
+
+	if (name == NULL || list == NULL) {
+		free(name);
+		free(list);
+		return NULL;
+	}
+	for (size_t i = 0; i < TYPE_COUNT; i++) {
+		/* No key is "?", so a line for the type is OTHER_KEY. */
+		struct known_hosts_query query = {name, NULL,
+						  key_type(types[i]), "?"};
+
+		known[i] =
+		    look_up(connection, &query).known == KNOWN_HOST_OTHER_KEY;
+	}
+	for (int wanted = 1; wanted >= 0; wanted--) {
+		for (size_t i = 0; i < TYPE_COUNT; i++) {
+			if (known[i] != wanted)
+				continue;
+			if (list[0] != '\0')
+				strcat(list, ",");
+			strcat(list, types[i]);
+		}
+	}
+	free(name);
+	return list;
+}
+
+static int remember(struct ssh_connection *connection,
+		    const struct known_hosts_query *query)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+
+	if (config->known_hosts_count == 0)
+		return 0;
+	if (known_hosts_add(config->known_hosts[0], query) == -1)
+		/* Asked again the next time, which is a nuisance only. */
+		ssh_connection_tell(connection, SSH_TELL_NOTE,
+				    "the key of %s cannot be added to %s: %s",
+				    query->name, config->known_hosts[0],
+				    strerror(errno));
+	else
+		ssh_connection_tell(connection, SSH_TELL_NOTE,
+				    "the %s key of %s is added to %s",
+				    query->type, query->name,
+				    config->known_hosts[0]);
+	return 0;
+}
+
+/* As ssh-keygen -l shows it. */
+static char *make_fingerprint(struct ssh_connection *connection)
+{
+	const char *digest = libssh2_hostkey_hash(
+	    ssh_connection_session(connection), LIBSSH2_HOSTKEY_HASH_SHA256);
+	char *text =
+	    digest == NULL ? NULL : known_hosts_base64(digest, DIGEST_SIZE);
+	char *end = text == NULL ? NULL : strchr(text, '=');
+
+	if (end != NULL)
+		*end = '\0';
+	return text;
+}
+
+static int refuse(struct ssh_connection *connection,
+		  const struct known_hosts_query *query,
+		  const char *fingerprint)
+{
+	return ssh_connection_fail(
+	    connection, EXIT_UNREACHABLE,
+	    "the host key is not known (%s SHA256:%s); check it and add it "
+	    "with ssh, or use -o StrictHostKeyChecking=accept-new",
+	    query->type, fingerprint);
+}
+
+static int ask(struct ssh_connection *connection,
+	       const struct known_hosts_query *query, const char *fingerprint,
+	       int other_type)
+{
+	char *question, *answer;
+	int yes;
+
+	if (asprintf(&question,
+		     "%s is not known%s. Its %s key is SHA256:%s. Trust it "
+		     "from now on (yes/no)? ",
+		     query->name, other_type ? " with a key of this type" : "",
+		     query->type, fingerprint) < 0)
+		return ssh_connection_fail(connection, EXIT_FILE_IO,
+					   "out of memory");
+	answer = ssh_connection_ask(connection, question, 1);
+	free(question);
+	/* The fingerprint itself is an answer too, as it is to ssh. */
+	yes = answer != NULL && (strcasecmp(answer, "yes") == 0 ||
+				 (strncmp(answer, "SHA256:", 7) == 0 &&
+				  strcmp(answer + 7, fingerprint) == 0));
+	free(answer);
+	return yes ? remember(connection, query)
+		   : refuse(connection, query, fingerprint);
+}
+
+/* Nothing in the files is about this key. */
+static int decide_unknown(struct ssh_connection *connection,
+			  const struct known_hosts_query *query, int other_type)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+	char *fingerprint = make_fingerprint(connection);
+	int result;
+
+	if (fingerprint == NULL)
+		return ssh_connection_fail(connection, EXIT_FILE_IO,
+					   "out of memory");
+	/* A host that is known by other keys is not a new one. */
+	if (config->unknown_host == SSH_UNKNOWN_ACCEPT && !other_type)
+		result = remember(connection, query);
+	else if (config->unknown_host == SSH_UNKNOWN_ASK && config->ask != NULL)
+		result = ask(connection, query, fingerprint, other_type);
+	else
+		result = refuse(connection, query, fingerprint);
+	free(fingerprint);
+	return result;
+}
+
+static int decide(struct ssh_connection *connection,
+		  const struct known_hosts_query *query)
+{
+	struct verdict verdict = look_up(connection, query);
+
+	switch (verdict.known) {
+	case KNOWN_HOST_KNOWN:
+		return 0;
+	case KNOWN_HOST_OTHER_KEY:
+		return ssh_connection_fail(
+		    connection, EXIT_UNREACHABLE,
+		    "THE HOST KEY HAS CHANGED: it is not the one in %s line "
+		    "%zu, so this may be another machine; if that is right, "
+		    "remove the old key with: ssh-keygen -R '%s' -f '%s'",
+		    verdict.path, verdict.line, query->name, verdict.path);
+	case KNOWN_HOST_REVOKED:
+		return ssh_connection_fail(
+		    connection, EXIT_UNREACHABLE,
+		    "the host key is marked as revoked in %s line %zu; do not "
+		    "use this host",
+		    verdict.path, verdict.line);
+	case KNOWN_HOST_OTHER_TYPE:
+		return decide_unknown(connection, query, 1);
+	case KNOWN_HOST_UNKNOWN:
+		break;
+	}
+	return decide_unknown(connection, query, 0);
+}
+
+/* The type is the first string in a key: a length of 4 bytes, then text. */
+static char *read_type(const char *key, size_t size)
+{
+	size_t length;
+
+	if (size < 4)
+		return NULL;
+	length = (size_t)(unsigned char)key[2] << 8 | (unsigned char)key[3];
+	if (key[0] != 0 || key[1] != 0 || length > size - 4)
+		return NULL;
+	return strndup(key + 4, length);
+}
+
+int ssh_host_key_check(struct ssh_connection *connection)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+	size_t size;
+	int kind, result;
+	const char *key = libssh2_session_hostkey(
+	    ssh_connection_session(connection), &size, &kind);
+	char *name = known_hosts_name(config->host, config->port);
+	char *host = known_hosts_name(config->host, 22);
+	char *type = key == NULL ? NULL : read_type(key, size);
+	char *base64 = key == NULL ? NULL : known_hosts_base64(key, size);
+	struct known_hosts_query query = {name, NULL, type, base64};
+
+	if (name == NULL || host == NULL || type == NULL || base64 == NULL) {
+		result = ssh_connection_fail(connection, EXIT_UNREACHABLE,
+					     "the server has no host key");
+	} else {
+		if (strcmp(host, name) != 0)
+			query.host = host;
+		result = decide(connection, &query);
+	}
+	free(name);
+	free(host);
+	free(type);
+	free(base64);
+	return result;
+}
