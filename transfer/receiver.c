@@ -282,9 +282,12 @@ static void task_done(struct receiver *receiver, struct task *task)
 static void lane_down(struct receiver *receiver, uint32_t lane,
     const char *why)
 {
-	if (lane_table_down(&receiver->lanes, lane) &&
-	    receiver->lanes.count == 0)
-		outbox_fail(&receiver->outbox, LANES_MAX, EXIT_LOST, why);
+	if (!lane_table_down(&receiver->lanes, lane) ||
+	    receiver->lanes.count > 0)
+		return;
+	/* What has come need not be sent again. */
+	receiver_group_last(receiver);
+	outbox_fail(&receiver->outbox, LANES_MAX, EXIT_LOST, why);
 }
 
 static void advance(struct receiver *receiver)

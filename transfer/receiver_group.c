@@ -221,6 +221,12 @@ free_both:
 	receiver_out_of_memory(receiver);
 }
 
+void receiver_group_last(struct receiver *receiver)
+{
+	if (receiver->group == NULL && receiver->written_count > 0)
+		start_group(receiver);
+}
+
 /* A leaf is on disk and in the journal. */
 static void leaf_durable(struct receiver *receiver, struct incoming *incoming,
     uint64_t leaf)

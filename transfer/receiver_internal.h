@@ -182,6 +182,8 @@ void receiver_group_done(struct receiver *, struct task *);
 void receiver_placed(struct receiver *, struct task *);
 void receiver_commit_more(struct receiver *); /* start what is due */
 void receiver_send_ack(struct receiver *);
+/* The session is over: make durable what is written. */
+void receiver_group_last(struct receiver *);
 uint64_t receiver_group_deadline(const struct receiver *);
 void receiver_group_free(struct receiver *);
 

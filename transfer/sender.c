@@ -401,8 +401,10 @@ static void lane_down(struct sender *sender, uint32_t lane, const char *why)
 	if (!lane_table_down(&sender->lanes, lane))
 		return;
 	sender_lane_lost(sender, lane);
-	if (sender->lanes.count == 0)
-		outbox_fail(&sender->outbox, LANES_MAX, EXIT_LOST, why);
+	if (sender->lanes.count > 0)
+		return;
+	sender_record_flush(sender, 1);
+	outbox_fail(&sender->outbox, LANES_MAX, EXIT_LOST, why);
 }
 
 static void send_stats(struct sender *sender)

@@ -95,8 +95,11 @@ static void turn(struct loop *loop)
 			event.type = EVENT_TIME;
 		handle(loop, &event);
 		engine_stats(engine, &session->stats);
-		if (!loop->over && session_watch(session) == -1)
-			return;
+		if (loop->over || session_watch(session) == 0)
+			continue;
+		/* We leave: as for the engine, the line is cut. */
+		event = (struct engine_event){.type = EVENT_LANE_DOWN};
+		handle(loop, &event);
 	}
 }
 

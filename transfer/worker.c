@@ -35,13 +35,13 @@ static void give_back(struct workers *workers, struct task *task)
 static struct task *take(struct worker *worker)
 {
 	struct workers *workers = worker->all;
-	struct task *task = NULL;
+	struct task *task;
 
 	pthread_mutex_lock(&workers->lock);
 	while (worker->first == NULL && !workers->ending)
 		pthread_cond_wait(&worker->news, &workers->lock);
-	if (!workers->ending) {
-		task = worker->first;
+	task = worker->first;
+	if (task != NULL) {
 		worker->first = task->next;
 		if (worker->first == NULL)
 			worker->end = &worker->first;
@@ -118,13 +118,6 @@ void workers_free(struct workers *workers)
 		pthread_cond_signal(&worker->news);
 		if (worker->started)
 			pthread_join(worker->thread, NULL);
-		while (worker->first != NULL) {
-			struct task *task = worker->first;
-
-			worker->first = task->next;
-			task->error = ECANCELED;
-			give_back(workers, task);
-		}
 		pthread_cond_destroy(&worker->news);
 	}
 	pthread_mutex_destroy(&workers->lock);

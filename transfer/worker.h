@@ -20,9 +20,8 @@ struct workers *workers_create(struct inbox *,
 void workers_put(struct workers *, struct task *);
 
 /*
- * End the threads when each has done the task it is at; tasks not begun come
- * back with error ECANCELED.  After it no task is out: all are in the inbox.
- * NULL is fine.
+ * Wait until all tasks are done, and end the threads.  After it no task is
+ * out: all are in the inbox.  NULL is fine.
  */
 void workers_free(struct workers *);
 
