@@ -321,36 +321,52 @@ void receiver_verify(struct receiver *receiver, struct incoming *incoming)
 	receiver_push(&receiver->to_verify, incoming);
 }
 
+/* The next leaf that is to be hashed.  0: there is none. */
+static int next_unverified(const struct incoming *incoming, uint64_t *leaf)
+{
+	struct seq_range range;
+
+	if (incoming->state == INCOMING_DROPPED ||
+	    !seq_set_next_range(&incoming->unverified, incoming->verify_next,
+	        &range))
+		return 0;
+	*leaf = range.first;
+	return 1;
+}
+
+/*
+ * An entry leaves the list with the task for its last leaf: once that is back
+ * it may be complete, and go on to another list.
+ */
 void receiver_verify_more(struct receiver *receiver)
 {
 	while (receiver->hashing < HASHES_MAX / 2 &&
 	    receiver->to_verify.first != NULL) {
 		struct incoming *incoming = receiver->to_verify.first;
-		struct seq_range range;
 		struct task *task;
+		uint64_t leaf;
 
-		if (incoming->state == INCOMING_DROPPED ||
-		    !seq_set_next_range(&incoming->unverified,
-		        incoming->verify_next, &range)) {
-			receiver_pop(&receiver->to_verify);
-			incoming->verifying = 0;
-			receiver_idle(receiver, incoming);
+		if (next_unverified(incoming, &leaf)) {
+			task = task_create(TASK_HASH);
+			if (task == NULL) {
+				receiver_out_of_memory(receiver);
+				return;
+			}
+			task->owner = incoming;
+			task->hash->entry = incoming->entry;
+			task->hash->leaf = leaf;
+			task->hash->basis = BASIS_STAGED;
+			task->hash->basis_size = incoming->entry->size;
+			incoming->verify_next = leaf + 1;
+			incoming->busy++;
+			receiver->hashing++;
+			outbox_task(&receiver->outbox, task);
+		}
+		if (next_unverified(incoming, &leaf))
 			continue;
-		}
-		task = task_create(TASK_HASH);
-		if (task == NULL) {
-			receiver_out_of_memory(receiver);
-			return;
-		}
-		task->owner = incoming;
-		task->hash->entry = incoming->entry;
-		task->hash->leaf = range.first;
-		task->hash->basis = BASIS_STAGED;
-		task->hash->basis_size = incoming->entry->size;
-		incoming->verify_next = range.first + 1;
-		incoming->busy++;
-		receiver->hashing++;
-		outbox_task(&receiver->outbox, task);
+		receiver_pop(&receiver->to_verify);
+		incoming->verifying = 0;
+		receiver_idle(receiver, incoming);
 	}
 }
 
