@@ -1,251 +1,471 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files by path and by number, for the replay of a transfer's journal. */
+/*
+ * Which files does a transfer's journal know, by path and by number?
+ *
+ * Two hash tables with chains.  A file without kept details is a struct
+ * planned_file; one with them is a struct kept_file around it.
+ */
 #include "journal/file_table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
 
-struct node {
-	struct journal_file file; /* first: a file is its node */
-	struct node *path_next;   /* in its bucket */
-	struct node *entry_next;
-	struct node *older;
-	struct node *newer;
+struct planned_file {
+	struct planned_file *entry_next; /* in its bucket */
+	uint64_t entry;
+	uint64_t size;
+};
+
+/* Leaves above 2^32 (4 PiB) are not remembered: that makes them 24 bytes. */
+struct leaf {
+	uint32_t index;
+	uint32_t order; /* in which they were added */
+	struct digest digest;
+};
+
+/*
+ * 1. capacity 0: the file has leaf 0 in one, if used is 1, and no other;
+ *    capacity > 0: used of them are in many.
+ * 2. After planned_file_settle leaves are sorted by index, each is there
+ *    once, and all are below leaf_count(size).
+ */
+struct kept_file {
+	struct planned_file file; /* first: a kept file is one */
+	struct kept_file *path_next;
+	uint64_t first_seq;
+	int64_t mtime_seconds;
+	uint32_t mtime_nanoseconds;
+	uint32_t mixed;
+	struct digest version;
+	union {
+		struct digest one;
+		struct leaf *many;
+	};
+	uint32_t used;
+	uint32_t capacity;
+	size_t path_length;
 	char path[];
 };
 
 struct file_table {
-	struct node **paths;
-	struct node **entries;
-	size_t buckets; /* of each; a power of two */
+	struct planned_file **entries;
+	struct kept_file **paths; /* NULL without keep */
+	size_t buckets;           /* of each; a power of two */
 	size_t count;
-	struct node *oldest;
-	struct node *newest;
+	int keep;
 };
 
 #define FIRST_BUCKETS 64
 
-static size_t path_bucket(const struct file_table *table, const char *path,
-    size_t length)
-{
-	return (size_t)XXH3_64bits(path, length) & (table->buckets - 1);
-}
-
-/* Numbers are given out one after the other: they spread by themselves. */
-static size_t entry_bucket(const struct file_table *table, uint64_t entry)
-{
-	return (size_t)entry & (table->buckets - 1);
-}
-
-struct file_table *file_table_create(void)
+struct file_table *file_table_create(int keep)
 {
 	struct file_table *table = calloc(1, sizeof(*table));
 
 	if (table == NULL)
 		return NULL;
+	table->keep = keep;
 	table->buckets = FIRST_BUCKETS;
-	table->paths = calloc(table->buckets, sizeof(*table->paths));
-	table->entries = calloc(table->buckets, sizeof(*table->entries));
-	if (table->paths == NULL || table->entries == NULL) {
+	table->entries = calloc(table->buckets, sizeof(struct planned_file *));
+	if (keep)
+		table->paths =
+		    calloc(table->buckets, sizeof(struct kept_file *));
+	if (table->entries == NULL || (keep && table->paths == NULL)) {
 		file_table_free(table);
 		return NULL;
 	}
 	return table;
 }
 
-static void node_free(struct node *node)
+static struct kept_file *kept(struct planned_file *file)
 {
-	leaf_table_free(node->file.leaves);
-	free(node);
+	return (struct kept_file *)file;
+}
+
+static const struct kept_file *kept_const(const struct planned_file *file)
+{
+	return (const struct kept_file *)file;
+}
+
+static void file_free(const struct file_table *table, struct planned_file *file)
+{
+	if (table->keep && kept(file)->capacity > 0)
+		free(kept(file)->many);
+	free(file);
 }
 
 void file_table_free(struct file_table *table)
 {
 	if (table == NULL)
 		return;
-	while (table->oldest != NULL) {
-		struct node *node = table->oldest;
+	for (size_t i = 0; table->entries != NULL && i < table->buckets; i++) {
+		while (table->entries[i] != NULL) {
+			struct planned_file *file = table->entries[i];
 
-		table->oldest = node->newer;
-		node_free(node);
+			table->entries[i] = file->entry_next;
+			file_free(table, file);
+		}
 	}
-	free(table->paths);
 	free(table->entries);
+	free(table->paths);
 	free(table);
 }
 
-static void link_path(struct file_table *table, struct node *node)
-{
-	struct node **bucket;
+/* ---- chains ---- */
 
-	if (node->file.plan.path == NULL)
-		return;
-	bucket = &table->paths[path_bucket(table, node->file.plan.path,
-	    node->file.plan.path_length)];
-	node->path_next = *bucket;
-	*bucket = node;
+/* Numbers are given out one after the other: they spread by themselves. */
+static struct planned_file **entry_bucket(const struct file_table *table,
+					  uint64_t entry)
+{
+	return &table->entries[entry & (table->buckets - 1)];
 }
 
-static void link_entry(struct file_table *table, struct node *node)
+static struct kept_file **path_bucket(const struct file_table *table,
+				      const char *path, size_t length)
 {
-	struct node **bucket =
-	    &table->entries[entry_bucket(table, node->file.plan.entry)];
-
-	node->entry_next = *bucket;
-	*bucket = node;
+	return &table->paths[XXH3_64bits(path, length) & (table->buckets - 1)];
 }
 
-static void unlink_path(struct file_table *table, struct node *node)
+static void link_entry(struct file_table *table, struct planned_file *file)
 {
-	struct node **link;
+	struct planned_file **bucket = entry_bucket(table, file->entry);
 
-	if (node->file.plan.path == NULL)
-		return;
-	link = &table->paths[path_bucket(table, node->file.plan.path,
-	    node->file.plan.path_length)];
-	while (*link != node)
-		link = &(*link)->path_next;
-	*link = node->path_next;
+	file->entry_next = *bucket;
+	*bucket = file;
 }
 
-static void unlink_entry(struct file_table *table, struct node *node)
+static void unlink_entry(struct file_table *table, struct planned_file *file)
 {
-	struct node **link =
-	    &table->entries[entry_bucket(table, node->file.plan.entry)];
+	struct planned_file **link = entry_bucket(table, file->entry);
 
-	while (*link != node)
+	while (*link != file)
 		link = &(*link)->entry_next;
-	*link = node->entry_next;
+	*link = file->entry_next;
+}
+
+static void link_path(struct file_table *table, struct kept_file *file)
+{
+	struct kept_file **bucket =
+	    path_bucket(table, file->path, file->path_length);
+
+	file->path_next = *bucket;
+	*bucket = file;
+}
+
+static void unlink_path(struct file_table *table, struct kept_file *file)
+{
+	struct kept_file **link =
+	    path_bucket(table, file->path, file->path_length);
+
+	while (*link != file)
+		link = &(*link)->path_next;
+	*link = file->path_next;
 }
 
 /* Buckets for one more; without memory for it chains grow, and that is all. */
 static void grow(struct file_table *table)
 {
-	size_t buckets = table->buckets * 2;
-	struct node **paths, **entries;
+	struct file_table bigger = *table;
 
 	if (table->count < table->buckets)
 		return;
-	paths = calloc(buckets, sizeof(*paths));
-	entries = calloc(buckets, sizeof(*entries));
-	if (paths == NULL || entries == NULL) {
-		free(paths);
-		free(entries);
+	bigger.buckets *= 2;
+	bigger.entries = calloc(bigger.buckets, sizeof(struct planned_file *));
+	if (table->keep)
+		bigger.paths =
+		    calloc(bigger.buckets, sizeof(struct kept_file *));
+	if (bigger.entries == NULL || (table->keep && bigger.paths == NULL)) {
+		free(bigger.entries);
+		if (table->keep)
+			free(bigger.paths);
 		return;
 	}
-	free(table->paths);
+	for (size_t i = 0; i < table->buckets; i++) {
+		while (table->entries[i] != NULL) {
+			struct planned_file *file = table->entries[i];
+
+			table->entries[i] = file->entry_next;
+			link_entry(&bigger, file);
+			if (table->keep)
+				link_path(&bigger, kept(file));
+		}
+	}
 	free(table->entries);
-	table->paths = paths;
-	table->entries = entries;
-	table->buckets = buckets;
-	for (struct node *node = table->oldest; node != NULL;
-	    node = node->newer) {
-		link_path(table, node);
-		link_entry(table, node);
-	}
+	free(table->paths);
+	*table = bigger;
 }
 
-static void append(struct file_table *table, struct node *node)
+/* ---- plans ---- */
+
+static void take_plan(struct kept_file *file, const struct journal_plan *plan)
 {
-	node->older = table->newest;
-	node->newer = NULL;
-	if (table->newest != NULL)
-		table->newest->newer = node;
-	else
-		table->oldest = node;
-	table->newest = node;
+	file->file.entry = plan->entry;
+	file->file.size = plan->size;
+	file->first_seq = plan->first_seq;
+	file->mtime_seconds = plan->mtime_seconds;
+	file->mtime_nanoseconds = plan->mtime_nanoseconds;
+	file->version = plan->version;
 }
 
-static int insert(struct file_table *table, const struct journal_plan *plan)
+static struct planned_file *insert(struct file_table *table,
+				   const struct journal_plan *plan)
 {
-	size_t length = plan->path == NULL ? 0 : plan->path_length;
-	struct node *node = calloc(1, sizeof(*node) + length + 1);
+	size_t size = sizeof(struct planned_file);
+	struct planned_file *file;
 
-	if (node == NULL)
-		return -1;
-	node->file.plan = *plan;
-	node->file.same_version = 1;
-	if (plan->path != NULL) {
-		memcpy(node->path, plan->path, length);
-		node->file.plan.path = node->path;
-	}
-	grow(table);
-	link_path(table, node);
-	link_entry(table, node);
-	append(table, node);
-	table->count++;
-	return 0;
-}
-
-int file_table_plan(struct file_table *table, const struct journal_plan *plan)
-{
-	struct journal_file *file = NULL;
-	const char *path;
-
-	if (plan->path != NULL)
-		file = file_table_by_path(table, plan->path,
-		    plan->path_length);
+	if (table->keep)
+		size = sizeof(struct kept_file) + plan->path_length;
+	file = calloc(1, size);
 	if (file == NULL)
-		return insert(table, plan);
-	if (file->leaf_count > 0 &&
-	    (!digest_equal(&file->plan.version, &plan->version) ||
-		file->plan.size != plan->size))
-		file->same_version = 0;
-	path = file->plan.path;
-	unlink_entry(table, (struct node *)file);
-	file->plan = *plan;
-	file->plan.path = path;
-	link_entry(table, (struct node *)file);
+		return NULL;
+	grow(table);
+	file->entry = plan->entry;
+	file->size = plan->size;
+	if (table->keep) {
+		take_plan(kept(file), plan);
+		kept(file)->path_length = plan->path_length;
+		memcpy(kept(file)->path, plan->path, plan->path_length);
+		link_path(table, kept(file));
+	}
+	link_entry(table, file);
+	table->count++;
+	return file;
+}
+
+int file_table_plan(struct file_table *table, const struct journal_plan *plan,
+		    int mixed)
+{
+	struct planned_file *file = file_table_by_entry(table, plan->entry);
+
+	if (!table->keep && file != NULL) {
+		file->size = plan->size;
+		return 0;
+	}
+	if (table->keep) {
+		struct planned_file *same_entry = file;
+
+		file = file_table_by_path(table, plan->path, plan->path_length);
+		if (same_entry != NULL && same_entry != file) {
+			errno = EBADMSG;
+			return -1;
+		}
+	}
+	if (file == NULL) {
+		file = insert(table, plan);
+		if (file == NULL)
+			return -1;
+	} else {
+		/* What was confirmed so far is of another version, then. */
+		if (kept(file)->used > 0 &&
+		    (file->size != plan->size ||
+		     !digest_equal(&kept(file)->version, &plan->version)))
+			mixed = 1;
+		unlink_entry(table, file);
+		take_plan(kept(file), plan);
+		link_entry(table, file);
+	}
+	if (table->keep && mixed)
+		kept(file)->mixed = 1;
 	return 0;
 }
 
-struct journal_file *file_table_by_entry(const struct file_table *table,
-    uint64_t entry)
+struct planned_file *file_table_by_entry(const struct file_table *table,
+					 uint64_t entry)
 {
-	struct node *node = table->entries[entry_bucket(table, entry)];
+	struct planned_file *file = *entry_bucket(table, entry);
 
-	while (node != NULL && node->file.plan.entry != entry)
-		node = node->entry_next;
-	return node == NULL ? NULL : &node->file;
+	while (file != NULL && file->entry != entry)
+		file = file->entry_next;
+	return file;
 }
 
-struct journal_file *file_table_by_path(const struct file_table *table,
-    const char *path, size_t path_length)
+struct planned_file *file_table_by_path(const struct file_table *table,
+					const char *path, size_t path_length)
 {
-	struct node *node = table->paths[path_bucket(table, path, path_length)];
+	struct kept_file *file = *path_bucket(table, path, path_length);
 
-	while (node != NULL &&
-	    (node->file.plan.path_length != path_length ||
-		memcmp(node->file.plan.path, path, path_length) != 0))
-		node = node->path_next;
-	return node == NULL ? NULL : &node->file;
+	while (file != NULL && (file->path_length != path_length ||
+				memcmp(file->path, path, path_length) != 0))
+		file = file->path_next;
+	return file == NULL ? NULL : &file->file;
 }
 
-void file_table_remove(struct file_table *table, struct journal_file *file)
+void file_table_remove(struct file_table *table, struct planned_file *file)
 {
-	struct node *node = (struct node *)file;
-
-	unlink_path(table, node);
-	unlink_entry(table, node);
-	if (node->older != NULL)
-		node->older->newer = node->newer;
-	else
-		table->oldest = node->newer;
-	if (node->newer != NULL)
-		node->newer->older = node->older;
-	else
-		table->newest = node->older;
+	unlink_entry(table, file);
+	if (table->keep)
+		unlink_path(table, kept(file));
 	table->count--;
-	node_free(node);
+	file_free(table, file);
 }
 
-struct journal_file *file_table_next(const struct file_table *table,
-    const struct journal_file *file)
+int file_table_each(const struct file_table *table,
+		    int (*each)(void *cookie, struct planned_file *),
+		    void *cookie)
 {
-	struct node *node = file == NULL ? table->oldest
-					 : ((const struct node *)file)->newer;
+	for (size_t i = 0; i < table->buckets; i++) {
+		struct planned_file *file = table->entries[i], *next;
 
-	return node == NULL ? NULL : &node->file;
+		for (; file != NULL; file = next) {
+			int result;
+
+			next = file->entry_next;
+			result = each(cookie, file);
+			if (result != 0)
+				return result;
+		}
+	}
+	return 0;
+}
+
+/* ---- leaves ---- */
+
+uint64_t planned_file_size(const struct planned_file *file)
+{
+	return file->size;
+}
+
+/* Room for one more in many, where the only one moves too.  0 or -1. */
+static int reserve(struct kept_file *file)
+{
+	uint32_t capacity = file->capacity * 2;
+	struct leaf *many;
+
+	if (file->capacity > 0 && file->used < file->capacity)
+		return 0;
+	if (capacity > UINT32_MAX / 2) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (capacity == 0) {
+		capacity = 4;
+		many = calloc(capacity, sizeof(*many));
+		if (many == NULL)
+			return -1;
+		if (file->used == 1)
+			many[0].digest = file->one;
+	} else {
+		many = realloc(file->many, capacity * sizeof(*many));
+		if (many == NULL)
+			return -1;
+	}
+	file->many = many;
+	file->capacity = capacity;
+	return 0;
+}
+
+int planned_file_add_leaf(struct planned_file *planned, uint64_t leaf,
+			  const struct digest *digest)
+{
+	struct kept_file *file = kept(planned);
+
+	if (leaf > UINT32_MAX)
+		return 0;
+	if (leaf == 0 && file->capacity == 0) {
+		file->one = *digest;
+		file->used = 1;
+		return 0;
+	}
+	if (reserve(file) == -1)
+		return -1;
+	file->many[file->used] =
+	    (struct leaf){(uint32_t)leaf, file->used, *digest};
+	file->used++;
+	return 0;
+}
+
+/* The newest of the same index comes first. */
+static int compare_leaves(const void *one, const void *other)
+{
+	const struct leaf *a = one, *b = other;
+
+	if (a->index != b->index)
+		return a->index < b->index ? -1 : 1;
+	return a->order > b->order ? -1 : a->order < b->order;
+}
+
+size_t planned_file_settle(struct planned_file *planned)
+{
+	struct kept_file *file = kept(planned);
+	uint64_t end = leaf_count(planned->size);
+	uint32_t used = 0;
+
+	if (file->capacity == 0) {
+		if (end == 0)
+			file->used = 0;
+		return file->used;
+	}
+	qsort(file->many, file->used, sizeof(*file->many), compare_leaves);
+	for (uint32_t i = 0; i < file->used; i++) {
+		const struct leaf *leaf = &file->many[i];
+
+		if (leaf->index < end &&
+		    (used == 0 || file->many[used - 1].index != leaf->index))
+			file->many[used++] = *leaf;
+	}
+	file->used = used;
+	return used;
+}
+
+static struct leaf leaf_at(const struct kept_file *file, size_t place)
+{
+	if (file->capacity > 0)
+		return file->many[place];
+	return (struct leaf){0, 0, file->one};
+}
+
+void planned_file_get(const struct planned_file *planned,
+		      struct journal_file *view)
+{
+	const struct kept_file *file = kept_const(planned);
+
+	view->plan = (struct journal_plan){
+	    .entry = planned->entry,
+	    .first_seq = file->first_seq,
+	    .size = planned->size,
+	    .mtime_seconds = file->mtime_seconds,
+	    .mtime_nanoseconds = file->mtime_nanoseconds,
+	    .version = file->version,
+	    .path = file->path,
+	    .path_length = file->path_length,
+	};
+	view->leaves = NULL;
+	view->leaf_count = file->used;
+	view->same_version = !file->mixed;
+}
+
+struct leaf_table *planned_file_leaves(const struct planned_file *planned)
+{
+	const struct kept_file *file = kept_const(planned);
+	struct leaf_table *leaves = leaf_table_create();
+
+	for (size_t i = 0; leaves != NULL && i < file->used; i++) {
+		struct leaf leaf = leaf_at(file, i);
+
+		if (leaf_table_set(leaves, leaf.index, &leaf.digest) == -1) {
+			leaf_table_free(leaves);
+			leaves = NULL;
+		}
+	}
+	return leaves;
+}
+
+size_t planned_file_run(const struct planned_file *planned, size_t place,
+			uint64_t *first, struct digest *digests, size_t most)
+{
+	const struct kept_file *file = kept_const(planned);
+	size_t count = 0;
+
+	while (place + count < file->used && count < most) {
+		struct leaf leaf = leaf_at(file, place + count);
+
+		if (count == 0)
+			*first = leaf.index;
+		else if (leaf.index != *first + count)
+			break;
+		digests[count++] = leaf.digest;
+	}
+	return count;
 }

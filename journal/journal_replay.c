@@ -18,7 +18,7 @@ static int refuse(void)
 }
 
 static int take_note(struct replayed *replayed, const uint8_t *body,
-    size_t length)
+		     size_t length)
 {
 	void *note = malloc(length + 1);
 
@@ -38,10 +38,11 @@ static void raise_to(uint64_t *number, uint64_t least)
 }
 
 static int take_plan(struct replayed *replayed, const uint8_t *body,
-    size_t length)
+		     size_t length)
 {
+	struct journal_summary *summary = &replayed->summary;
 	struct journal_plan plan = {0};
-	struct journal_file *file;
+	uint64_t leaves;
 
 	if (length < PLAN_HEADER_SIZE)
 		return refuse();
@@ -51,48 +52,23 @@ static int take_plan(struct replayed *replayed, const uint8_t *body,
 	plan.mtime_seconds = (int64_t)get_u64(body + 24);
 	plan.mtime_nanoseconds = get_u32(body + 32);
 	memcpy(plan.version.bytes, body + 40, sizeof(plan.version.bytes));
-	if (replayed->keep_files) {
-		plan.path = (const char *)body + PLAN_HEADER_SIZE;
-		plan.path_length = length - PLAN_HEADER_SIZE;
-	}
-	if (plan.entry == UINT64_MAX ||
-	    plan.first_seq > UINT64_MAX - leaf_count(plan.size))
+	plan.path = (const char *)body + PLAN_HEADER_SIZE;
+	plan.path_length = length - PLAN_HEADER_SIZE;
+	leaves = leaf_count(plan.size);
+	if (plan.size > INT64_MAX || plan.entry >= JOURNAL_NUMBER_MAX ||
+	    plan.first_seq >= JOURNAL_NUMBER_MAX - leaves)
 		return refuse();
-	raise_to(&replayed->summary.next_entry, plan.entry + 1);
-	raise_to(&replayed->summary.next_seq,
-	    plan.first_seq + leaf_count(plan.size));
-	if (file_table_plan(replayed->files, &plan) == -1)
-		return -1;
-	file = file_table_by_entry(replayed->files, plan.entry);
-	if ((get_u32(body + 36) & PLAN_MIXED) != 0)
-		file->same_version = 0;
-	return 0;
-}
-
-/* One leaf is confirmed. */
-static int take_leaf(struct replayed *replayed, struct journal_file *file,
-    uint64_t leaf, const uint8_t *digest_bytes)
-{
-	struct digest digest;
-
-	if (leaf >= leaf_count(file->plan.size))
-		return refuse();
-	replayed->summary.bytes += leaf_length(file->plan.size, leaf);
-	if (!replayed->keep_files)
-		return 0;
-	if (file->leaves == NULL &&
-	    (file->leaves = leaf_table_create()) == NULL)
-		return -1;
-	file->leaf_count += leaf_table_get(file->leaves, leaf) == NULL;
-	memcpy(digest.bytes, digest_bytes, sizeof(digest.bytes));
-	return leaf_table_set(file->leaves, leaf, &digest);
+	raise_to(&summary->next_entry, plan.entry + 1);
+	raise_to(&summary->next_seq, plan.first_seq + leaves);
+	return file_table_plan(replayed->files, &plan,
+			       (get_u32(body + 36) & PLAN_MIXED) != 0);
 }
 
 static int take_leaves(struct replayed *replayed, const uint8_t *body,
-    size_t length)
+		       size_t length)
 {
-	struct journal_file *file;
-	uint64_t first;
+	struct planned_file *file;
+	uint64_t first, size;
 	uint32_t count;
 	size_t digests;
 
@@ -101,25 +77,36 @@ static int take_leaves(struct replayed *replayed, const uint8_t *body,
 	first = get_u64(body + 8);
 	count = get_u32(body + 16);
 	digests = length - LEAVES_HEADER_SIZE;
-	if (count > LEAVES_MAX || first > UINT64_MAX - count ||
+	if (count == 0 || count > LEAVES_MAX ||
 	    (digests != (size_t)count * 16 &&
-		(digests != 0 || replayed->keep_files)))
+	     (digests != 0 || replayed->keep_files)))
 		return refuse();
 	/* Leaves of a plan that another one has replaced say nothing about
 	 * that one. */
 	file = file_table_by_entry(replayed->files, get_u64(body));
-	for (uint32_t i = 0; file != NULL && i < count; i++) {
-		if (take_leaf(replayed, file, first + i,
-			body + LEAVES_HEADER_SIZE + (size_t)i * 16) == -1)
+	if (file == NULL)
+		return 0;
+	size = planned_file_size(file);
+	if (first >= leaf_count(size) || count > leaf_count(size) - first)
+		return refuse();
+	for (uint32_t i = 0; i < count; i++) {
+		struct digest digest;
+
+		replayed->summary.bytes += leaf_length(size, first + i);
+		if (!replayed->keep_files)
+			continue;
+		memcpy(digest.bytes, body + LEAVES_HEADER_SIZE + (size_t)i * 16,
+		       sizeof(digest.bytes));
+		if (planned_file_add_leaf(file, first + i, &digest) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 static int take_receipt(struct replayed *replayed, const uint8_t *body,
-    size_t length)
+			size_t length)
 {
-	struct journal_file *file;
+	struct planned_file *file;
 
 	if (length != 8)
 		return refuse();
@@ -130,8 +117,20 @@ static int take_receipt(struct replayed *replayed, const uint8_t *body,
 	return 0;
 }
 
-static int visit(void *cookie, uint8_t type, const uint8_t *body,
-    size_t length)
+static int take_counters(struct journal_summary *summary, const uint8_t *body)
+{
+	uint64_t next_entry = get_u64(body), next_seq = get_u64(body + 8);
+
+	if (next_entry > JOURNAL_NUMBER_MAX || next_seq > JOURNAL_NUMBER_MAX)
+		return refuse();
+	raise_to(&summary->next_entry, next_entry);
+	raise_to(&summary->next_seq, next_seq);
+	summary->files = get_u64(body + 16);
+	summary->bytes = get_u64(body + 24);
+	return 0;
+}
+
+static int visit(void *cookie, uint8_t type, const uint8_t *body, size_t length)
 {
 	struct replayed *replayed = cookie;
 	struct journal_summary *summary = &replayed->summary;
@@ -154,28 +153,20 @@ static int visit(void *cookie, uint8_t type, const uint8_t *body,
 	case JOURNAL_COUNTER:
 		if (length != 8 * JOURNAL_COUNTERS)
 			return refuse();
-		raise_to(&summary->next_entry, get_u64(body));
-		raise_to(&summary->next_seq, get_u64(body + 8));
-		summary->files = get_u64(body + 16);
-		summary->bytes = get_u64(body + 24);
-		return 0;
+		return take_counters(summary, body);
 	default:
 		return refuse();
 	}
 }
 
 /* Plans without a leaf on disk are worth nothing to who looks for data. */
-static void drop_empty(struct file_table *files)
+static int settle(void *cookie, struct planned_file *file)
 {
-	struct journal_file *file = file_table_next(files, NULL);
+	struct replayed *replayed = cookie;
 
-	while (file != NULL) {
-		struct journal_file *next = file_table_next(files, file);
-
-		if (file->leaf_count == 0)
-			file_table_remove(files, file);
-		file = next;
-	}
+	if (planned_file_settle(file) == 0)
+		file_table_remove(replayed->files, file);
+	return 0;
 }
 
 int journal_replay(struct io *io, int dir, struct replayed *replayed)
@@ -183,18 +174,20 @@ int journal_replay(struct io *io, int dir, struct replayed *replayed)
 	struct record_header header;
 	enum record_replay_result result;
 
-	replayed->files = file_table_create();
+	replayed->files = file_table_create(replayed->keep_files);
 	if (replayed->files == NULL)
 		return -1;
-	result = record_log_replay(io, dir, JOURNAL_NAME, &header, visit,
-	    replayed);
-	if (result == RECORD_REPLAY_ERROR)
-		return -1;
-	if (result == RECORD_REPLAY_CORRUPT)
-		return refuse();
-	drop_empty(replayed->files);
+	result =
+	    record_log_replay(io, dir, JOURNAL_NAME, &header, visit, replayed);
 	replayed->summary.session = header.session;
 	memcpy(replayed->summary.uuid, header.uuid, sizeof(header.uuid));
+	if (result == RECORD_REPLAY_ERROR)
+		return -1;
+	/* A session has the next number, or frames would not tell it apart. */
+	if (result == RECORD_REPLAY_CORRUPT || header.session == UINT32_MAX)
+		return refuse();
+	if (replayed->keep_files)
+		file_table_each(replayed->files, settle, replayed);
 	return 0;
 }
 

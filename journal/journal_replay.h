@@ -22,18 +22,24 @@ enum {
 
 /* entry, first_seq, size, mtime: 8 each; nanoseconds, flags: 4 each; version:
  * 16; then the path. */
-#define PLAN_HEADER_SIZE 56
-#define PLAN_MIXED       1 /* leaves that follow may be of other versions */
+#define PLAN_HEADER_SIZE   56
+#define PLAN_MIXED         1 /* leaves that follow may be of other versions */
 /* entry, first: 8 each; count: 4, and 4 of zero; then count digests or none. */
 #define LEAVES_HEADER_SIZE 24
 #define LEAVES_MAX         ((uint32_t)32 << 10)
 #define JOURNAL_COUNTERS   4 /* next_entry, next_seq, files, bytes */
 
+/* Numbers of entries and leaves stay below this, so that nothing that is
+ * counted up from them wraps. */
+#define JOURNAL_NUMBER_MAX ((uint64_t)1 << 62)
+
 struct replayed {
-	int keep_files; /* in: paths and leaves are wanted */
-	struct journal_summary summary; /* session: of the old log */
-	struct file_table *files;       /* owned */
-	void *note;                     /* owned */
+	int keep_files;                 /* in: paths and leaves are wanted */
+	struct journal_summary summary; /* session: of the old log, also when
+					   that cannot be trusted; 0: none */
+	struct file_table *files; /* owned; settled; all have leaves, unless
+				     keep_files is 0 */
+	void *note;               /* owned */
 	size_t note_length;
 };
 

@@ -10,10 +10,13 @@
 
 /*
  * The ledger: what this end knows to have been committed, one record log per
- * transfer under STATE/ledger/<uuid>.  Append-only; a repeated receipt is the
- * same fact, so ledgers merge in any order.
+ * transfer and side, STATE/ledger/<uuid>.sent or .received: both ends may be
+ * one user's on one machine.  Append-only; a repeated receipt is the same
+ * fact, so ledgers merge in any order.
  */
 struct ledger;
+
+enum ledger_side { LEDGER_SENT, LEDGER_RECEIVED };
 
 struct ledger_receipt {
 	const char *path; /* relative to the target */
@@ -24,16 +27,23 @@ struct ledger_receipt {
 	struct digest digest; /* of the file's content */
 };
 
-/* Open or go on with the ledger of one transfer in the state folder.  NULL
- * with errno. */
-struct ledger *ledger_open(struct io *, int state_dir, const uint8_t uuid[16]);
+/*
+ * Open or go on with the ledger of one transfer in the state folder.  One that
+ * is damaged is set aside as <uuid>.sent.bad or .received.bad.  NULL with
+ * errno.  There is one writer: whoever holds the transfer.
+ */
+struct ledger *ledger_open(struct io *, int state_dir, const uint8_t uuid[16],
+			   enum ledger_side);
 int ledger_add(struct ledger *, const struct ledger_receipt *); /* 0, -1 */
 int ledger_sync(struct ledger *); /* 0, -1; what was added is durable */
+/* Syncs first, as well as it can.  NULL is fine. */
 void ledger_close(struct ledger *);
 
-/* Call each for every receipt of a transfer; 0, -1 (errno), or what each
- * returned when nonzero. */
+/* Call each for every receipt of a transfer; 0, -1 (errno; EBADMSG: damaged,
+ * ENOENT: none), or what each returned when nonzero. */
 int ledger_read(struct io *, int state_dir, const uint8_t uuid[16],
-    int (*each)(void *cookie, const struct ledger_receipt *), void *cookie);
+		enum ledger_side,
+		int (*each)(void *cookie, const struct ledger_receipt *),
+		void *cookie);
 
 #endif

@@ -48,6 +48,6 @@ static inline size_t record_padded(size_t length)
 
 /* check for a record whose bytes 0..23 are in header; body is padded. */
 uint64_t record_check(uint64_t epoch, const uint8_t *header,
-    const uint8_t *body, size_t padded);
+		      const uint8_t *body, size_t padded);
 
 #endif

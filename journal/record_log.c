@@ -37,7 +37,7 @@ struct record_log {
 };
 
 uint64_t record_check(uint64_t epoch, const uint8_t *header,
-    const uint8_t *body, size_t padded)
+		      const uint8_t *body, size_t padded)
 {
 	uint64_t check = XXH3_64bits_withSeed(header, 24, epoch);
 
@@ -45,7 +45,7 @@ uint64_t record_check(uint64_t epoch, const uint8_t *header,
 }
 
 static void put_header(uint8_t bytes[LOG_HEADER_SIZE],
-    const struct record_header *header)
+		       const struct record_header *header)
 {
 	memset(bytes, 0, LOG_HEADER_SIZE);
 	memcpy(bytes, LOG_MAGIC, 8);
@@ -56,17 +56,23 @@ static void put_header(uint8_t bytes[LOG_HEADER_SIZE],
 	put_u64(bytes + 56, XXH3_64bits(bytes, 56));
 }
 
-/* The files, which the names are relative to.  0, or -1 with errno. */
+/*
+ * The folder, which the names are relative to, and the new file.  Whatever bore
+ * its name goes first: a crash may have left it, or it may be a link or a pipe
+ * that somebody wants us to write to.  0, or -1 with errno.
+ */
 static int open_files(struct record_log *log, int dir,
-    const struct record_header *header)
+		      const struct record_header *header)
 {
 	uint8_t bytes[LOG_HEADER_SIZE];
 
-	log->dir = io_open_beneath(log->io, dir, "", O_RDONLY | O_DIRECTORY, 0);
-	if (log->dir == -1)
+	log->dir = io_open_beneath(log->io, dir, "",
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (log->dir == -1 || io_remove_tree(log->io, dir, log->new_name) == -1)
 		return -1;
-	log->descriptor = io_open_beneath(log->io, dir, log->new_name,
-	    O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	log->descriptor =
+	    io_open_beneath(log->io, dir, log->new_name,
+			    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (log->descriptor == -1)
 		return -1;
 	put_header(bytes, header);
@@ -76,7 +82,7 @@ static int open_files(struct record_log *log, int dir,
 }
 
 struct record_log *record_log_create(struct io *io, int dir, const char *name,
-    struct record_header *header)
+				     struct record_header *header)
 {
 	struct record_log *log = calloc(1, sizeof(*log));
 	int error;
@@ -87,7 +93,8 @@ struct record_log *record_log_create(struct io *io, int dir, const char *name,
 	log->dir = -1;
 	log->descriptor = -1;
 	log->name = strdup(name);
-	if (log->name == NULL || asprintf(&log->new_name, "%s.new", name) == -1) {
+	if (log->name == NULL ||
+	    asprintf(&log->new_name, "%s.new", name) == -1) {
 		log->new_name = NULL;
 		errno = ENOMEM;
 		goto close_log;
@@ -117,9 +124,8 @@ static int fail(struct record_log *log)
 
 static int write_buffer(struct record_log *log)
 {
-	if (log->used > 0 &&
-	    io_write(log->io, log->descriptor, log->buffer, log->used,
-		(off_t)log->written) == -1)
+	if (log->used > 0 && io_write(log->io, log->descriptor, log->buffer,
+				      log->used, (off_t)log->written) == -1)
 		return fail(log);
 	log->written += log->used;
 	log->used = 0;
@@ -148,7 +154,7 @@ static int reserve(struct record_log *log, size_t size)
 }
 
 static int append(struct record_log *log, uint8_t type, const void *body,
-    size_t length)
+		  size_t length)
 {
 	size_t padded = record_padded(length);
 	uint8_t *header;
@@ -170,7 +176,7 @@ static int append(struct record_log *log, uint8_t type, const void *body,
 		memcpy(header + RECORD_HEADER_SIZE, body, length);
 	}
 	check = record_check(log->epoch, header, header + RECORD_HEADER_SIZE,
-	    padded);
+			     padded);
 	put_u64(header + 24, check);
 	log->previous = (uint32_t)check;
 	log->sequence++;
@@ -179,7 +185,7 @@ static int append(struct record_log *log, uint8_t type, const void *body,
 }
 
 int record_log_append(struct record_log *log, uint8_t type, const void *body,
-    size_t length)
+		      size_t length)
 {
 	if (length > RECORD_BODY_MAX || type == 0 || type == RECORD_COMMIT) {
 		errno = EMSGSIZE;
@@ -219,9 +225,8 @@ int record_log_publish(struct record_log *log)
 
 	if (log->failed != 0 || commit(log) == -1)
 		return fail(log);
-	if (io_sync(io, log->descriptor) == -1 ||
-	    io->rename_at(io->context, log->dir, log->new_name, log->dir,
-		log->name) == -1 ||
+	if (io->rename_at(io->context, log->dir, log->new_name, log->dir,
+			  log->name) == -1 ||
 	    io_sync(io, log->dir) == -1)
 		return fail(log);
 	io_close(io, log->dir);

@@ -18,9 +18,9 @@
 struct record_log;
 
 struct record_header {
-	uint8_t uuid[16];  /* of the transfer */
-	uint64_t epoch;    /* random, made with the file; in every checksum */
-	uint32_t session;  /* counts the files that replaced one another */
+	uint8_t uuid[16]; /* of the transfer */
+	uint64_t epoch;   /* random, made with the file; in every checksum */
+	uint32_t session; /* counts the files that replaced one another */
 };
 
 enum record_replay_result {
@@ -28,12 +28,12 @@ enum record_replay_result {
 	RECORD_REPLAY_CLEAN = 0,
 	RECORD_REPLAY_TORN = 1,   /* a torn tail was left out: normal */
 	RECORD_REPLAY_CORRUPT = 2 /* damage before valid records, or a bad
-	                             header: trust nothing of what was seen */
+				     header: trust nothing of what was seen */
 };
 
 /* What replay tells its caller; returns 0, or -1 (errno) to stop. */
 typedef int record_visit(void *cookie, uint8_t type, const uint8_t *body,
-    size_t length);
+			 size_t length);
 
 /*
  * Read dir/name and call visit for each record of each committed group, in
@@ -41,8 +41,9 @@ typedef int record_visit(void *cookie, uint8_t type, const uint8_t *body,
  * Changes nothing on disk.
  */
 enum record_replay_result record_log_replay(struct io *, int dir,
-    const char *name, struct record_header *header, record_visit *,
-    void *cookie);
+					    const char *name,
+					    struct record_header *header,
+					    record_visit *, void *cookie);
 
 /*
  * Make dir/name anew, replacing any.  It is written as "name.new", and takes
@@ -51,14 +52,14 @@ enum record_replay_result record_log_replay(struct io *, int dir,
  * is made here.  NULL with errno on failure.
  */
 struct record_log *record_log_create(struct io *, int dir, const char *name,
-    struct record_header *header);
+				     struct record_header *header);
 
 /* Commit what was appended and put the new file in place.  0 or -1. */
 int record_log_publish(struct record_log *);
 
 /* Buffer one record; type is 1..254.  0, or -1 (ENOMEM, EMSGSIZE). */
 int record_log_append(struct record_log *, uint8_t type, const void *body,
-    size_t length);
+		      size_t length);
 
 /*
  * Write what was appended as one group and sync it.  0, also when nothing was

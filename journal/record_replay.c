@@ -10,7 +10,12 @@
  * bad record is a torn tail as long as no valid record of a later group is
  * found after it; and the first group, which was synced before the file got
  * its name, is never torn.
+ *
+ * The file may hold anything, made to hurt us: memory is one window, and the
+ * search for later groups hashes no more than a fixed multiple of the file.
  */
+#include "journal/record_log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +26,12 @@
 #include "journal/little_endian.h"
 #include "journal/record_format.h"
 
-#define WINDOW_SIZE \
+/* A search that hashed so much, and so many times what it passed over, was led
+ * astray on purpose. */
+#define SEARCH_FREE  ((uint64_t)64 << 20)
+#define SEARCH_TIMES 4
+
+#define WINDOW_SIZE                                                            \
 	(2 * (RECORD_HEADER_SIZE + RECORD_BODY_MAX + LOG_HEADER_SIZE))
 
 struct reader {
@@ -29,11 +39,13 @@ struct reader {
 	int descriptor;
 	uint64_t epoch;
 	uint32_t header_check;
-	uint8_t *window; /* WINDOW_SIZE bytes: a part of the file */
+	uint8_t *window; /* a part of the file */
 	uint64_t start;
 	size_t length;
-	uint64_t end; /* of the file; UINT64_MAX until it was seen */
-	int failed;   /* a read failed; errno */
+	size_t capacity; /* of the window */
+	uint64_t end;    /* of the file */
+	uint64_t hashed; /* bytes */
+	int failed;      /* a read failed; errno */
 };
 
 /* Where the next record is, and what it must say. */
@@ -60,18 +72,16 @@ static const uint8_t *look(struct reader *reader, uint64_t offset, size_t size)
 {
 	ssize_t count;
 
-	if (offset + size > reader->end)
+	if (reader->failed || size > reader->end || offset > reader->end - size)
 		return NULL;
 	if (offset < reader->start ||
 	    offset + size > reader->start + reader->length) {
 		count = io_read(reader->io, reader->descriptor, reader->window,
-		    WINDOW_SIZE, (off_t)offset);
+				reader->capacity, (off_t)offset);
 		reader->start = offset;
 		reader->length = count == -1 ? 0 : (size_t)count;
 		if (count == -1)
 			reader->failed = 1;
-		else if (reader->length < WINDOW_SIZE)
-			reader->end = offset + reader->length;
 	}
 	if (size > reader->length - (size_t)(offset - reader->start))
 		return NULL;
@@ -95,9 +105,10 @@ static int parse(struct reader *reader, uint64_t offset, struct record *record)
 	header = look(reader, offset, record->size);
 	if (header == NULL)
 		return 0;
+	reader->hashed += record->size;
 	check = get_u64(header + 24);
 	if (check != record_check(reader->epoch, header,
-			 header + RECORD_HEADER_SIZE, padded))
+				  header + RECORD_HEADER_SIZE, padded))
 		return 0;
 	record->type = header[4];
 	record->group = get_u32(header + 8);
@@ -110,7 +121,7 @@ static int parse(struct reader *reader, uint64_t offset, struct record *record)
 
 /* The record that belongs here.  1 and the cursor moved on, or 0. */
 static int next(struct reader *reader, struct cursor *cursor,
-    struct record *record)
+		struct record *record)
 {
 	if (!parse(reader, cursor->offset, record) ||
 	    record->group != cursor->group ||
@@ -124,12 +135,15 @@ static int next(struct reader *reader, struct cursor *cursor,
 	return 1;
 }
 
-/* 1 if a valid record of a later group than group is found from offset on. */
+/* 1 if a valid record of a later group than group is found from offset on, or
+ * if the search would take too long. */
 static int has_later_group(struct reader *reader, uint64_t offset,
-    uint32_t group)
+			   uint32_t group)
 {
+	uint64_t start = offset;
 	struct record record;
 
+	reader->hashed = 0;
 	while (look(reader, offset, RECORD_HEADER_SIZE) != NULL) {
 		if (!parse(reader, offset, &record))
 			offset += 8;
@@ -137,6 +151,9 @@ static int has_later_group(struct reader *reader, uint64_t offset,
 			return 1;
 		else
 			offset += record.size;
+		if (reader->hashed >
+		    SEARCH_FREE + SEARCH_TIMES * (offset - start))
+			return 1;
 	}
 	return 0;
 }
@@ -152,6 +169,7 @@ static struct cursor beginning(const struct reader *reader)
 /* The first pass: *end is set behind the last committed group. */
 static enum record_replay_result judge(struct reader *reader, uint64_t *end)
 {
+	enum record_replay_result result = RECORD_REPLAY_TORN;
 	struct cursor cursor = beginning(reader);
 	struct record record;
 
@@ -160,19 +178,18 @@ static enum record_replay_result judge(struct reader *reader, uint64_t *end)
 		if (record.type == RECORD_COMMIT)
 			*end = cursor.offset;
 	}
+	if (look(reader, *end, 1) == NULL)
+		result = RECORD_REPLAY_CLEAN;
+	else if (has_later_group(reader, cursor.offset, cursor.group))
+		result = RECORD_REPLAY_CORRUPT;
 	if (reader->failed)
 		return RECORD_REPLAY_ERROR;
-	if (look(reader, *end, 1) == NULL && cursor.group > 0)
-		return RECORD_REPLAY_CLEAN;
-	if (cursor.group == 0 ||
-	    has_later_group(reader, cursor.offset, cursor.group))
-		return RECORD_REPLAY_CORRUPT;
-	return reader->failed ? RECORD_REPLAY_ERROR : RECORD_REPLAY_TORN;
+	return cursor.group == 0 ? RECORD_REPLAY_CORRUPT : result;
 }
 
 /* The second pass. */
 static int visit_all(struct reader *reader, uint64_t end, record_visit *visit,
-    void *cookie)
+		     void *cookie)
 {
 	struct cursor cursor = beginning(reader);
 	struct record record;
@@ -210,7 +227,8 @@ static int read_header(struct reader *reader, struct record_header *header)
 }
 
 static enum record_replay_result replay(struct reader *reader,
-    struct record_header *header, record_visit *visit, void *cookie)
+					struct record_header *header,
+					record_visit *visit, void *cookie)
 {
 	enum record_replay_result result;
 	uint64_t end;
@@ -228,21 +246,50 @@ static enum record_replay_result replay(struct reader *reader,
 	return result;
 }
 
-enum record_replay_result record_log_replay(struct io *io, int dir,
-    const char *name, struct record_header *header, record_visit *visit,
-    void *cookie)
+/*
+ * Open a file and nothing else.  1; 0, there is something else of that name;
+ * -1 with errno.
+ */
+static int open_file(struct reader *reader, int dir, const char *name)
 {
-	struct reader reader = {.io = io, .end = UINT64_MAX};
+	struct io *io = reader->io;
+	struct stat status;
+
+	/* A pipe would wait for who writes to it. */
+	reader->descriptor = io_open_beneath(
+	    io, dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	if (reader->descriptor == -1)
+		return errno == ELOOP || errno == ENXIO ? 0 : -1;
+	if (io->stat(io->context, reader->descriptor, &status) == -1)
+		return -1;
+	if (!S_ISREG(status.st_mode) || status.st_size < 0)
+		return 0;
+	reader->end = (uint64_t)status.st_size;
+	reader->capacity = WINDOW_SIZE;
+	if (reader->end < WINDOW_SIZE)
+		reader->capacity = (size_t)reader->end + 1;
+	return 1;
+}
+
+enum record_replay_result record_log_replay(struct io *io, int dir,
+					    const char *name,
+					    struct record_header *header,
+					    record_visit *visit, void *cookie)
+{
+	struct reader reader = {.io = io};
 	enum record_replay_result result = RECORD_REPLAY_ERROR;
 	int error;
 
 	memset(header, 0, sizeof(*header));
-	reader.descriptor = io_open_beneath(io, dir, name, O_RDONLY, 0);
-	if (reader.descriptor == -1)
-		return RECORD_REPLAY_ERROR;
-	reader.window = malloc(WINDOW_SIZE);
-	if (reader.window != NULL)
-		result = replay(&reader, header, visit, cookie);
+	switch (open_file(&reader, dir, name)) {
+	case 0:
+		result = RECORD_REPLAY_CORRUPT;
+		break;
+	case 1:
+		reader.window = malloc(reader.capacity);
+		if (reader.window != NULL)
+			result = replay(&reader, header, visit, cookie);
+	}
 	error = errno;
 	free(reader.window);
 	io_close(io, reader.descriptor);

@@ -16,14 +16,16 @@
 
 struct transfer_journal {
 	struct record_log *log;
-	struct file_table *files; /* NULL: none are kept */
+	struct file_table *files;   /* NULL: none are kept */
+	struct planned_file *found; /* by journal_find, or NULL, */
+	struct journal_file view;   /* and what was said of it */
 	struct journal_summary summary;
 };
 
 /* ---- records ---- */
 
 static int append_plan(struct record_log *log, const struct journal_plan *plan,
-    int mixed)
+		       int mixed)
 {
 	size_t length = PLAN_HEADER_SIZE + plan->path_length;
 	uint8_t *body = malloc(length);
@@ -47,7 +49,7 @@ static int append_plan(struct record_log *log, const struct journal_plan *plan,
 
 /* digests may be NULL; count is at most LEAVES_MAX. */
 static int append_leaves(struct record_log *log, uint64_t entry, uint64_t first,
-    uint32_t count, const struct digest *digests)
+			 uint32_t count, const struct digest *digests)
 {
 	size_t digests_size = digests == NULL ? 0 : count * sizeof(*digests);
 	uint8_t *body = malloc(LEAVES_HEADER_SIZE + digests_size);
@@ -61,13 +63,13 @@ static int append_leaves(struct record_log *log, uint64_t entry, uint64_t first,
 	if (digests_size > 0)
 		memcpy(body + LEAVES_HEADER_SIZE, digests, digests_size);
 	result = record_log_append(log, JOURNAL_LEAVES, body,
-	    LEAVES_HEADER_SIZE + digests_size);
+				   LEAVES_HEADER_SIZE + digests_size);
 	free(body);
 	return result;
 }
 
 static int append_numbers(struct record_log *log, uint8_t type,
-    const uint64_t *numbers, size_t count)
+			  const uint64_t *numbers, size_t count)
 {
 	uint8_t body[8 * JOURNAL_COUNTERS];
 
@@ -78,44 +80,36 @@ static int append_numbers(struct record_log *log, uint8_t type,
 
 /* ---- the new log goes on with what the old one had ---- */
 
-/* The leaves that are known, in runs. */
-static int carry_leaves(struct record_log *log, const struct journal_file *file)
+/* A file, and the leaves that are known, in runs. */
+static int carry_file(void *cookie, struct planned_file *file)
 {
+	struct record_log *log = cookie;
 	struct digest run[256];
-	uint64_t leaves = leaf_count(file->plan.size), found = 0;
-	uint32_t count = 0;
+	struct journal_file view;
+	uint64_t first;
+	size_t place = 0, count;
+	int result;
 
-	if (file->leaves == NULL)
-		return 0;
-	for (uint64_t i = 0; i < leaves && found < file->leaf_count; i++) {
-		const struct digest *digest = leaf_table_get(file->leaves, i);
-
-		if (digest != NULL) {
-			run[count++] = *digest;
-			found++;
-		}
-		if (count == 0 || (digest != NULL && count < 256 &&
-				      i + 1 < leaves &&
-				      found < file->leaf_count))
-			continue;
-		/* The run ends before this leaf, or with it. */
-		if (append_leaves(log, file->plan.entry,
-			i + (digest != NULL) - count, count, run) == -1)
-			return -1;
-		count = 0;
+	planned_file_get(file, &view);
+	result = append_plan(log, &view.plan, !view.same_version);
+	while (result == 0 &&
+	       (count = planned_file_run(file, place, &first, run, 256)) > 0) {
+		result = append_leaves(log, view.plan.entry, first,
+				       (uint32_t)count, run);
+		place += count;
 	}
-	return 0;
+	return result;
 }
 
 static int carry_on(struct transfer_journal *journal,
-    const struct replayed *replayed)
+		    const struct replayed *replayed)
 {
 	const struct journal_summary *summary = &replayed->summary;
-	const uint64_t counters[JOURNAL_COUNTERS] = {summary->next_entry,
-	    summary->next_seq, summary->files, summary->bytes};
+	const uint64_t counters[JOURNAL_COUNTERS] = {
+	    summary->next_entry, summary->next_seq, summary->files,
+	    summary->bytes};
 	const uint64_t total[2] = {summary->total_files, summary->total_bytes};
 	struct record_log *log = journal->log;
-	struct journal_file *file = NULL;
 
 	if (append_numbers(log, JOURNAL_COUNTER, counters, JOURNAL_COUNTERS) ==
 		-1 ||
@@ -123,20 +117,15 @@ static int carry_on(struct transfer_journal *journal,
 		return -1;
 	if (replayed->note != NULL &&
 	    record_log_append(log, JOURNAL_NOTE, replayed->note,
-		replayed->note_length) == -1)
+			      replayed->note_length) == -1)
 		return -1;
 	if (journal->files == NULL)
 		return 0;
-	while ((file = file_table_next(journal->files, file)) != NULL) {
-		if (append_plan(log, &file->plan, !file->same_version) == -1 ||
-		    carry_leaves(log, file) == -1)
-			return -1;
-	}
-	return 0;
+	return file_table_each(journal->files, carry_file, log);
 }
 
 static int begin(struct transfer_journal *journal, struct io *io, int dir,
-    const struct replayed *replayed)
+		 const struct replayed *replayed)
 {
 	struct record_header header = {0};
 
@@ -149,7 +138,7 @@ static int begin(struct transfer_journal *journal, struct io *io, int dir,
 }
 
 static int replace_note(struct replayed *replayed, const void *note,
-    size_t length)
+			size_t length)
 {
 	void *copy = malloc(length + 1);
 
@@ -162,11 +151,25 @@ static int replace_note(struct replayed *replayed, const void *note,
 	return 0;
 }
 
+/* What cannot be trusted is kept, for people to look at. */
+static int set_aside(struct io *io, int dir)
+{
+	static const char bad[] = JOURNAL_NAME ".bad";
+
+	if (io->rename_at(io->context, dir, JOURNAL_NAME, dir, bad) == 0)
+		return 0;
+	/* A folder is in the way. */
+	if (io_remove_tree(io, dir, bad) == -1)
+		return -1;
+	return io->rename_at(io->context, dir, JOURNAL_NAME, dir, bad);
+}
+
 /* Replay; a journal that cannot be trusted is set aside. */
 static int replay(struct io *io, int dir, const uint8_t uuid[16],
-    struct replayed *replayed)
+		  struct replayed *replayed)
 {
 	int result = journal_replay(io, dir, replayed);
+	uint32_t session = replayed->summary.session;
 
 	if (result == 0 && memcmp(replayed->summary.uuid, uuid, 16) == 0)
 		return 0;
@@ -176,13 +179,17 @@ static int replay(struct io *io, int dir, const uint8_t uuid[16],
 		return -1;
 	replayed_clear(replayed);
 	replayed->summary.damaged = 1;
-	return io->rename_at(io->context, dir, JOURNAL_NAME, dir,
-	    JOURNAL_NAME ".bad");
+	/* Sessions count on if they can, for the sake of fencing. */
+	replayed->summary.session = session == UINT32_MAX ? 0 : session;
+	if (set_aside(io, dir) == -1)
+		return -1;
+	replayed->files = file_table_create(replayed->keep_files);
+	return replayed->files == NULL ? -1 : 0;
 }
 
 struct transfer_journal *journal_open(struct io *io, int dir,
-    const uint8_t uuid[16], int keep_files, const void *note,
-    size_t note_length)
+				      const uint8_t uuid[16], int keep_files,
+				      const void *note, size_t note_length)
 {
 	struct transfer_journal *journal = calloc(1, sizeof(*journal));
 	struct replayed replayed = {.keep_files = keep_files};
@@ -214,7 +221,7 @@ close_journal:
 }
 
 int journal_read(struct io *io, int dir, struct journal_summary *summary,
-    void **note, size_t *note_length)
+		 void **note, size_t *note_length)
 {
 	struct replayed replayed = {.keep_files = 0};
 	int error;
@@ -236,32 +243,47 @@ int journal_read(struct io *io, int dir, struct journal_summary *summary,
 }
 
 void journal_get_summary(const struct transfer_journal *journal,
-    struct journal_summary *summary)
+			 struct journal_summary *summary)
 {
 	*summary = journal->summary;
 }
 
 struct journal_file *journal_find(struct transfer_journal *journal,
-    const char *path, size_t path_length)
+				  const char *path, size_t path_length)
 {
-	if (journal->files == NULL)
+	leaf_table_free(journal->view.leaves);
+	journal->view.leaves = NULL;
+	journal->found = NULL;
+	if (journal->files != NULL)
+		journal->found =
+		    file_table_by_path(journal->files, path, path_length);
+	if (journal->found == NULL)
 		return NULL;
-	return file_table_by_path(journal->files, path, path_length);
+	planned_file_get(journal->found, &journal->view);
+	journal->view.leaves = planned_file_leaves(journal->found);
+	/* Without memory for it, it is as if there were no journal. */
+	return journal->view.leaves == NULL ? NULL : &journal->view;
 }
 
 void journal_forget(struct transfer_journal *journal, struct journal_file *file)
 {
-	file_table_remove(journal->files, file);
+	if (file != &journal->view || journal->found == NULL)
+		return;
+	file_table_remove(journal->files, journal->found);
+	leaf_table_free(journal->view.leaves);
+	journal->view.leaves = NULL;
+	journal->found = NULL;
 }
 
 int journal_add_plan(struct transfer_journal *journal,
-    const struct journal_plan *plan)
+		     const struct journal_plan *plan)
 {
 	return append_plan(journal->log, plan, 0);
 }
 
 int journal_add_leaves(struct transfer_journal *journal, uint64_t entry,
-    uint64_t first, uint32_t count, const struct digest *digests)
+		       uint64_t first, uint32_t count,
+		       const struct digest *digests)
 {
 	while (count > 0) {
 		uint32_t some = count < LEAVES_MAX ? count : LEAVES_MAX;
@@ -283,7 +305,7 @@ int journal_add_receipt(struct transfer_journal *journal, uint64_t entry)
 }
 
 int journal_add_total(struct transfer_journal *journal, uint64_t files,
-    uint64_t bytes)
+		      uint64_t bytes)
 {
 	const uint64_t total[2] = {files, bytes};
 
@@ -301,5 +323,6 @@ void journal_close(struct transfer_journal *journal)
 		return;
 	record_log_close(journal->log);
 	file_table_free(journal->files);
+	leaf_table_free(journal->view.leaves);
 	free(journal);
 }

@@ -37,20 +37,20 @@ struct journal_file {
 	struct leaf_table *leaves; /* digests of leaves that were confirmed */
 	uint64_t leaf_count;       /* how many of them */
 	int same_version; /* 1: all leaves are of plan.version; 0: the source
-	                     changed since some were stored */
+			     changed since some were stored */
 };
 
 struct journal_summary {
 	uint8_t uuid[16];
-	uint32_t session;     /* of this opening: 1 for a new journal */
-	uint64_t next_entry;  /* above all that were ever planned */
+	uint32_t session;    /* of this opening: 1 for a new journal */
+	uint64_t next_entry; /* above all that were ever planned */
 	uint64_t next_seq;
 	uint64_t files;       /* with a receipt, in all sessions */
 	uint64_t bytes;       /* confirmed, in all sessions */
 	uint64_t total_bytes; /* as last noted; 0: not known */
 	uint64_t total_files;
 	int damaged; /* 1: the old journal was corrupt and was set aside as
-	                "journal.bad"; nothing of it is used */
+			"journal.bad"; nothing of it is used */
 };
 
 /*
@@ -61,23 +61,24 @@ struct journal_summary {
  * NULL with errno on failure.
  */
 struct transfer_journal *journal_open(struct io *, int dir,
-    const uint8_t uuid[16], int keep_files, const void *note,
-    size_t note_length);
+				      const uint8_t uuid[16], int keep_files,
+				      const void *note, size_t note_length);
 
 /* Read without changing or locking anything: for status and for finding
  * staged data.  *note is malloc'd.  0; -1 with errno (EBADMSG: corrupt). */
 int journal_read(struct io *, int dir, struct journal_summary *, void **note,
-    size_t *note_length);
+		 size_t *note_length);
 
 void journal_get_summary(const struct transfer_journal *,
-    struct journal_summary *);
+			 struct journal_summary *);
 
 /*
  * The file that replay found for this path and that has no receipt, or NULL.
- * Owned by the journal; valid until journal_forget or journal_close.
+ * Owned by the journal; valid until the next journal_find, journal_forget or
+ * journal_close.  The caller may take the leaves, and set them to NULL.
  */
 struct journal_file *journal_find(struct transfer_journal *, const char *path,
-    size_t path_length);
+				  size_t path_length);
 void journal_forget(struct transfer_journal *, struct journal_file *);
 
 /* The four kinds of record; each is buffered until journal_commit.  0, -1. */
@@ -85,10 +86,11 @@ int journal_add_plan(struct transfer_journal *, const struct journal_plan *);
 /* Leaves [first, first + count) of entry are confirmed.  digests has count
  * members, or is NULL at the sending end. */
 int journal_add_leaves(struct transfer_journal *, uint64_t entry,
-    uint64_t first, uint32_t count, const struct digest *digests);
+		       uint64_t first, uint32_t count,
+		       const struct digest *digests);
 int journal_add_receipt(struct transfer_journal *, uint64_t entry);
 int journal_add_total(struct transfer_journal *, uint64_t files,
-    uint64_t bytes);
+		      uint64_t bytes);
 
 /* Write and sync what was added.  0 or -1: see record_log_commit. */
 int journal_commit(struct transfer_journal *);

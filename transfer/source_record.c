@@ -79,8 +79,9 @@ static int record_receipt(struct source *source, const struct record_item *item)
 
 	if (item->ledger) {
 		if (source->ledger == NULL)
-			source->ledger = ledger_open(
-			    source->io, source->state_dir, source->uuid);
+			source->ledger =
+			    ledger_open(source->io, source->state_dir,
+					source->uuid, LEDGER_SENT);
 		if (source->ledger == NULL ||
 		    ledger_add(source->ledger, &receipt) == -1)
 			return -1;

@@ -208,8 +208,9 @@ static int write_ledger(struct target *target, const struct task_group *group)
 		    receipt.path == NULL)
 			continue;
 		if (target->ledger == NULL)
-			target->ledger = ledger_open(
-			    target->io, target->state_dir, target->uuid);
+			target->ledger =
+			    ledger_open(target->io, target->state_dir,
+					target->uuid, LEDGER_RECEIVED);
 		receipt.path_length = strlen(receipt.path);
 		if (target->ledger == NULL ||
 		    ledger_add(target->ledger, &receipt) == -1)

@@ -663,9 +663,9 @@ static void keeps_a_journal_and_a_ledger(void **state)
 	uuid_format(uuid, text);
 	snprintf(path, sizeof(path), "state/transfers/%s/journal", text);
 	assert_false(scratch_exists(&reading->scratch, path));
-	assert_int_equal(
-	    ledger_read(io_system(), state_dir, uuid, count_receipt, &receipts),
-	    0);
+	assert_int_equal(ledger_read(io_system(), state_dir, uuid, LEDGER_SENT,
+				     count_receipt, &receipts),
+			 0);
 	assert_int_equal(receipts, 1);
 	close(state_dir);
 }

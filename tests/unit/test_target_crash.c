@@ -435,7 +435,7 @@ static void the_ledger_has_the_name_in_the_target(void **state)
 	rig_forget(rig, file);
 	rig_close(rig, NULL);
 	assert_int_equal(ledger_read(io_system(), rig->state_dir, rig->uuid,
-				     count_receipt, &count),
+				     LEDGER_RECEIVED, count_receipt, &count),
 			 0);
 	assert_int_equal(count, 1);
 	close(rig->state_dir);
