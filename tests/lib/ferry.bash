@@ -10,6 +10,9 @@
 HOST=127.0.0.1
 MIB=1048576
 
+# A command to start it with, as PLAIN below.
+FERRY_PREFIX=()
+
 # Where this end keeps its state: never the user's own.
 ferry_state_in()
 {
@@ -37,7 +40,19 @@ ferry()
 		options=(-P "$SSHD_PORT" -i "$SSHD_KEY"
 		    -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS")
 	fi
-	"$FERRY" "${subcommand[@]}" "${options[@]}" "$@"
+	"${FERRY_PREFIX[@]}" "$FERRY" "${subcommand[@]}" "${options[@]}" "$@"
+}
+
+# Root ignores permissions by two capabilities; without them it is a plain user
+# to its own files.  Set in PLAIN, empty where it is not needed.
+PLAIN=()
+if [ "$(id -u)" -eq 0 ]; then
+	PLAIN=(setpriv --bounding-set=-dac_override,-dac_read_search --)
+fi
+
+plain_is_possible()
+{
+	[ "${#PLAIN[@]}" -eq 0 ] || "${PLAIN[@]}" true 2>/dev/null
 }
 
 # ferry_json FILE ARGS...: events to FILE; the exit status of ferry.

@@ -12,8 +12,10 @@
 #	sshd_agents		pids of the programs that sshd started
 #	sshd_remove		stop and cut; DIR is the caller's
 #
-# and then SSHD_DIR, SSHD_PORT, SSHD_KEY, SSHD_KNOWN_HOSTS hold.
+# SSHD_PREFIX is a command to start it with (as_plain of ferry.bash).
+# After sshd_make, SSHD_DIR, SSHD_PORT, SSHD_KEY, SSHD_KNOWN_HOSTS are set.
 
+SSHD_PREFIX=()
 sshd_program=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd || :)
 
 # An account that /etc/shadow locks with "!" may log in by key under PAM only.
@@ -96,7 +98,7 @@ sshd_start()
 		port=${SSHD_PORT:-$((20000 + RANDOM % 12000))}
 		rm -f "$SSHD_DIR/sshd.pid"
 		# 3 is bats' own; a daemon that holds it hangs the run.
-		"$sshd_program" -D -f "$SSHD_DIR/sshd_config" -p "$port" \
+		"${SSHD_PREFIX[@]}" "$sshd_program" -D -f "$SSHD_DIR/sshd_config" -p "$port" \
 		    -E "$SSHD_DIR/log" </dev/null >/dev/null 2>&1 3>&- &
 		SSHD_PID=$!
 		disown "$SSHD_PID"

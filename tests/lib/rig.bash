@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What every bats file begins with: each test has an sshd of its own, and works
+# in the folder "work", which is its current folder.
+#
+#	setup() { rig_setup; }
+#	teardown() { rig_teardown; }
+
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_load_library bats-file
+
+rig_library=${BASH_SOURCE[0]%/*}
+# shellcheck source=tests/lib/sshd.bash
+. "$rig_library/sshd.bash"
+# shellcheck source=tests/lib/ferry.bash
+. "$rig_library/ferry.bash"
+
+# rig_setup [LINE...]: lines for sshd_config.
+rig_setup()
+{
+	if [ ! -x "${FERRY-}" ]; then
+		echo "FERRY must be the absolute path of the program" >&2
+		return 1
+	fi
+	work=$BATS_TEST_TMPDIR/work
+	mkdir "$work"
+	cd "$work" || return 1
+	ferry_state_in "$BATS_TEST_TMPDIR/state"
+	sshd_make "$BATS_TEST_TMPDIR/sshd" "$@"
+	sshd_start
+}
+
+rig_teardown()
+{
+	local job
+
+	for job in $(jobs -p); do kill -KILL "$job" 2>/dev/null || :; done
+	sshd_remove
+	cd /
+	chmod -R u+rwx "$BATS_TEST_TMPDIR" 2>/dev/null || :
+	# bats' own removal stops at names that are longer than a path may be.
+	rm -rf "$BATS_TEST_TMPDIR/work"
+}
+
+# Nothing staged is left in a folder, whatever its depth.
+assert_nothing_staged()
+{
+	assert_equal "$(find "$1" -name .ferry)" ''
+}
+
+assert_same_trees()
+{
+	local difference
+
+	difference=$(same_trees "$1" "$2") || fail "$difference"
+}
+
+# assert_done FILE NAME VALUE: of the done event.
+assert_done()
+{
+	assert_equal "$2 $(done_field "$1" "$2")" "$2 $3"
+}
