@@ -240,25 +240,31 @@ static char *format_ranges(const struct compare *compare)
 	return text;
 }
 
+/* What comes before the ranges; there are none if a manifest lies. */
+static const char *tell_where(const char *ranges, const char *before)
+{
+	return *ranges != '\0' ? before : "";
+}
+
 static void tell_content(struct compare *compare, uint64_t left_size,
 			 uint64_t right_size)
 {
 	const struct manifest_entry *entry = compare->left.entry;
 	char *ranges = format_ranges(compare);
-	const char *at = ranges != NULL && *ranges != '\0' ? ranges : "unknown";
+	const char *at = ranges != NULL ? ranges : "";
 
 	if (left_size == right_size)
 		tell_difference(compare, entry, "content",
-				cause(compare, "differs at MiB %s", at));
+				cause(compare, "differs%s%s",
+				      tell_where(at, " at MiB "), at));
 	else
 		tell_difference(
 		    compare, entry, "content",
 		    cause(compare,
-			  "differs in size (%llu bytes in %s, %llu in %s), "
-			  "at MiB %s",
+			  "differs in size (%llu bytes in %s, %llu in %s)%s%s",
 			  (unsigned long long)left_size, compare->left.name,
 			  (unsigned long long)right_size, compare->right.name,
-			  at));
+			  tell_where(at, ", at MiB "), at));
 	free(ranges);
 }
 

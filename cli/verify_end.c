@@ -51,6 +51,8 @@ static void describe(const struct compare_result *result, char *text,
 				 "others are the same",
 				 number(result->errors),
 				 result->errors == 1 ? "y" : "ies");
+		else
+			snprintf(text, size, "nothing was compared");
 		break;
 	default:
 		break;
@@ -84,7 +86,9 @@ int verify_end(const struct compare_result *result, struct json_output *json,
 	char text[160] = "";
 
 	describe(result, text, sizeof(text));
-	if (result->code == EXIT_DONE)
+	/* Of differences and errors each had its line. */
+	if (result->code == EXIT_DONE || result->code == EXIT_DIFFERENT ||
+	    result->code == EXIT_PARTIAL)
 		notice_note("%s", text);
 	else if (*text != '\0')
 		notice_error("%s", text);
