@@ -40,7 +40,19 @@ ferry()
 		options=(-P "$SSHD_PORT" -i "$SSHD_KEY"
 		    -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS")
 	fi
-	"${FERRY_PREFIX[@]}" "$FERRY" "${subcommand[@]}" "${options[@]}" "$@"
+	"${ferry_how[@]}" "${FERRY_PREFIX[@]}" "$FERRY" "${subcommand[@]}" \
+	    "${options[@]}" "$@"
+}
+
+# ferry_start ARGS...: in the background; FERRY_PID is ferry's own.
+ferry_how=()
+ferry_start()
+{
+	(
+		ferry_how=(exec)
+		ferry "$@"
+	) &
+	FERRY_PID=$!
 }
 
 # Root ignores permissions by two capabilities; without them it is a plain user
