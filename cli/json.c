@@ -39,7 +39,10 @@ int json_close(struct json_output *output)
 /* A line at once: who reads it may be waiting.  Takes event. */
 static void emit(struct json_output *output, json_t *event)
 {
-	char *line = event != NULL ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+	char *line =
+	    event != NULL
+		? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(9))
+		: NULL;
 
 	json_decref(event);
 	if (output->terminal)

@@ -24,6 +24,7 @@ struct run {
 	const struct transfer_request *request;
 	struct transfer_result *result;
 	uint8_t client[16];
+	int reached;         /* an agent has answered, once in this run */
 	int connected;       /* some session of this run came up */
 	unsigned failures;   /* in a row, without progress */
 	uint64_t progressed; /* when the last progress was seen */
@@ -155,6 +156,7 @@ static int start(struct run *run, struct session *session,
 	if (connect_lane(run, session, nonce) == -1 ||
 	    exchange_hello(session, nonce) == -1)
 		return -1;
+	run->reached = 1;
 	return send_open(run, session, summary);
 }
 
@@ -311,8 +313,8 @@ static int try_again(struct run *run)
 	uint64_t random = 0, wait;
 	int code;
 
-	/* Without any session so far it is rather a wrong name or key. */
-	if (!run->connected || !retry_wanted(result->code, run->connected))
+	/* Before that it is rather a wrong name or key. */
+	if (!run->reached || !retry_wanted(result->code, run->reached))
 		return 0;
 	if (run->request->give_up != 0 &&
 	    now_of(run) - run->progressed > run->request->give_up) {
