@@ -156,7 +156,7 @@ int tcp_connect(const char *host, unsigned port,
 				 .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *addresses;
 	char service[16];
-	int error, length;
+	int error, length, failure;
 
 	*text = NULL;
 	snprintf(service, sizeof(service), "%u", port);
@@ -169,15 +169,16 @@ int tcp_connect(const char *host, unsigned port,
 			*text = NULL;
 		return -1;
 	}
-	if (connect_any(addresses, patience, descriptor, code) == 0) {
+	if (connect_any(addresses, patience, descriptor, &failure) == 0) {
 		freeaddrinfo(addresses);
 		return 0;
 	}
 	error = errno;
 	freeaddrinfo(addresses);
-	if (*code == EXIT_CONNECT_TIMEOUT)
+	*code = failure;
+	if (failure == EXIT_CONNECT_TIMEOUT)
 		length = asprintf(text, "no answer on port %u in time", port);
-	else if (*code == EXIT_UNREACHABLE)
+	else if (failure == EXIT_UNREACHABLE)
 		length = asprintf(text, "port %u: %s", port, strerror(error));
 	else
 		return -1;
