@@ -8,10 +8,6 @@
  * What ferry's exit status says in addition to how a transfer ends
  * (engine.h): all of them are in ferry(1).
  */
-enum {
-	EXIT_USAGE = 1,
-	EXIT_DEADLINE = 30,
-	EXIT_DIFFERENT = 65
-};
+enum { EXIT_USAGE = 1, EXIT_DEADLINE = 30, EXIT_DIFFERENT = 65 };
 
 #endif

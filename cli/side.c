@@ -181,6 +181,23 @@ static void on_retry(void *cookie, unsigned attempt, uint64_t wait_nanoseconds,
 	observer.retry(observer.cookie, attempt, wait_nanoseconds, why);
 }
 
+/* What is said when nobody knows more. */
+static char *default_text(int code)
+{
+	switch (code) {
+	case EXIT_DONE:
+	case EXIT_INTERRUPTED:
+	case EXIT_DEADLINE:
+		return NULL;
+	case EXIT_UNREACHABLE:
+		return strdup("no connection to the far side");
+	case EXIT_CONNECT_TIMEOUT:
+		return strdup("the far side did not answer in time");
+	default:
+		return strdup("the connection was lost");
+	}
+}
+
 static void transfer(struct side *side, struct connection *connection)
 {
 	struct transfer_request request;
@@ -204,6 +221,8 @@ static void transfer(struct side *side, struct connection *connection)
 		return;
 	}
 	transfer_run(&request, &result);
+	if (result.text == NULL)
+		result.text = default_text(result.code);
 	end(side, result.code, result.text);
 }
 

@@ -51,8 +51,6 @@ static void describe(const struct compare_result *result, char *text,
 				 "others are the same",
 				 number(result->errors),
 				 result->errors == 1 ? "y" : "ies");
-		else
-			snprintf(text, size, "nothing was compared");
 		break;
 	default:
 		break;
@@ -87,11 +85,10 @@ int verify_end(const struct compare_result *result, struct json_output *json,
 
 	describe(result, text, sizeof(text));
 	/* Of differences and errors each had its line. */
-	if (result->code == EXIT_DONE || result->code == EXIT_DIFFERENT ||
-	    result->code == EXIT_PARTIAL)
-		notice_note("%s", text);
-	else if (*text != '\0')
+	if (result->code == EXIT_INTERRUPTED || result->code == EXIT_DEADLINE)
 		notice_error("%s", text);
+	else if (*text != '\0')
+		notice_note("%s", text);
 	if (json != NULL)
 		put_done(result, json, text, nanoseconds);
 	if (json_close(json) != 0 && result->code == EXIT_DONE) {

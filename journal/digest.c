@@ -129,8 +129,7 @@ static struct page *find_page(const struct leaf_table *table, uint64_t number)
 {
 	size_t position = page_position(table, number);
 
-	if (position == table->count ||
-	    table->pages[position].number != number)
+	if (position == table->count || table->pages[position].number != number)
 		return NULL;
 	return &table->pages[position];
 }
@@ -178,7 +177,7 @@ static int page_reserve(struct page *page, size_t slot)
 }
 
 int leaf_table_set(struct leaf_table *table, uint64_t index,
-    const struct digest *digest)
+		   const struct digest *digest)
 {
 	uint64_t number = index / PAGE_LEAVES;
 	size_t slot = (size_t)(index % PAGE_LEAVES);
@@ -203,7 +202,7 @@ void leaf_table_unset(struct leaf_table *table, uint64_t index)
 }
 
 const struct digest *leaf_table_get(const struct leaf_table *table,
-    uint64_t index)
+				    uint64_t index)
 {
 	const struct page *page = find_page(table, index / PAGE_LEAVES);
 	size_t slot = (size_t)(index % PAGE_LEAVES);
@@ -214,7 +213,7 @@ const struct digest *leaf_table_get(const struct leaf_table *table,
 }
 
 int leaf_table_digest(const struct leaf_table *table, uint64_t size,
-    struct digest *file)
+		      struct digest *file)
 {
 	static const char label[] = "ferry-tree-1"; /* with its NUL */
 	uint64_t leaves = leaf_count(size);
@@ -246,7 +245,7 @@ int leaf_table_digest(const struct leaf_table *table, uint64_t size,
 		leaf = leaf_table_get(table, i);
 		if (leaf != NULL)
 			XXH3_128bits_update(state, leaf->bytes,
-			    sizeof(leaf->bytes));
+					    sizeof(leaf->bytes));
 	}
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
 	XXH3_freeState(state);

@@ -48,6 +48,6 @@ const struct digest *leaf_table_get(const struct leaf_table *, uint64_t index);
  * missing.
  */
 int leaf_table_digest(const struct leaf_table *, uint64_t size,
-    struct digest *file);
+		      struct digest *file);
 
 #endif

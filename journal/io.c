@@ -1,199 +1,151 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What callers of the table use: calls that repeat and complete. */
+/*
+ * How are calls that stop half-way repeated, and what do we build from them?
+ */
 #include "journal/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-ssize_t io_read(struct io *io, int descriptor, void *data, size_t size,
-    off_t offset)
+ssize_t io_read(struct io *io, int descriptor, void *bytes, size_t size,
+		off_t offset)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t count = io->pread(io->context, descriptor,
-		    (char *)data + done, size - done, offset + (off_t)done);
+		ssize_t count =
+		    io->pread(io->context, descriptor, (char *)bytes + done,
+			      size - done, offset + (off_t)done);
 
-		if (count == -1 && errno == EINTR)
-			continue;
-		if (count == -1)
-			return -1;
 		if (count == 0)
 			break;
-		done += (size_t)count;
+		if (count == -1 && errno != EINTR)
+			return -1;
+		if (count > 0)
+			done += (size_t)count;
 	}
 	return (ssize_t)done;
 }
 
-int io_write(struct io *io, int descriptor, const void *data, size_t size,
-    off_t offset)
+int io_write(struct io *io, int descriptor, const void *bytes, size_t size,
+	     off_t offset)
 {
 	size_t done = 0;
 
 	while (done < size) {
 		ssize_t count = io->pwrite(io->context, descriptor,
-		    (const char *)data + done, size - done,
-		    offset + (off_t)done);
+					   (const char *)bytes + done,
+					   size - done, offset + (off_t)done);
 
-		if (count == -1 && errno == EINTR)
-			continue;
-		if (count == -1)
+		if (count == -1 && errno != EINTR)
 			return -1;
 		if (count == 0) {
-			/* No file system should; it would be for ever. */
-			errno = EIO;
+			errno = EIO; /* no progress and no reason */
 			return -1;
 		}
-		done += (size_t)count;
+		if (count > 0)
+			done += (size_t)count;
 	}
 	return 0;
-}
-
-static int repeat(int (*call)(void *, int), void *context, int descriptor)
-{
-	int result;
-
-	do
-		result = call(context, descriptor);
-	while (result == -1 && errno == EINTR);
-	return result;
 }
 
 int io_sync_data(struct io *io, int descriptor)
 {
-	return repeat(io->sync_data, io->context, descriptor);
+	int result;
+
+	do
+		result = io->sync_data(io->context, descriptor);
+	while (result == -1 && errno == EINTR);
+	return result;
 }
 
 int io_sync(struct io *io, int descriptor)
 {
-	return repeat(io->sync, io->context, descriptor);
+	int result;
+
+	do
+		result = io->sync(io->context, descriptor);
+	while (result == -1 && errno == EINTR);
+	return result;
 }
 
 int io_sync_all(struct io *io, int descriptor)
 {
-	return repeat(io->sync_all, io->context, descriptor);
+	int result;
+
+	do
+		result = io->sync_all(io->context, descriptor);
+	while (result == -1 && errno == EINTR);
+	return result;
 }
 
 int io_open_beneath(struct io *io, int dir, const char *path, int flags,
-    mode_t mode)
+		    mode_t mode)
 {
-	int descriptor;
+	int result;
 
 	do
-		descriptor =
-		    io->open_beneath(io->context, dir, path, flags, mode);
-	while (descriptor == -1 && errno == EINTR);
-	return descriptor;
+		result = io->open_beneath(io->context, dir, path, flags, mode);
+	while (result == -1 && errno == EINTR);
+	return result;
 }
 
+/* Never repeated: after EINTR Linux has let go of the descriptor, and it may
+ * be another thread's by now. */
 void io_close(struct io *io, int descriptor)
 {
 	int error = errno;
 
-	if (descriptor == -1)
-		return;
-	/* After EINTR it is closed on Linux: a second try could close what
-	 * another thread has opened meanwhile. */
-	io->close(io->context, descriptor);
+	if (descriptor != -1)
+		io->close(io->context, descriptor);
 	errno = error;
 }
 
-int io_replace(struct io *io, int dir, const char *name, const void *data,
-    size_t size)
+/* A new file with these bytes, synced.  0 or -1. */
+static int write_new(struct io *io, int dir, const char *name,
+		     const void *bytes, size_t size)
 {
-	char *new_name;
-	int descriptor, result = -1;
+	int file, result;
 
-	if (asprintf(&new_name, "%s.new", name) == -1) {
-		errno = ENOMEM;
+	/* Left by a crash, or put there to have us write through it. */
+	if (io->unlink_at(io->context, dir, name, 0) == -1 && errno != ENOENT)
+		return -1;
+	file = io_open_beneath(io, dir, name,
+			       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (file == -1)
+		return -1;
+	if (io_write(io, file, bytes, size, 0) == -1 ||
+	    io_sync(io, file) == -1) {
+		io_close(io, file);
 		return -1;
 	}
-	descriptor = io_open_beneath(io, dir, new_name,
-	    O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (descriptor != -1 &&
-	    io_write(io, descriptor, data, size, 0) == 0 &&
-	    io_sync(io, descriptor) == 0)
-		result = io->rename_at(io->context, dir, new_name, dir, name);
-	io_close(io, descriptor);
-	free(new_name);
-	return result == -1 ? -1 : io_sync(io, dir);
+	/* Some file systems keep an error for close. */
+	result = io->close(io->context, file);
+	return result == -1 && errno != EINTR ? -1 : 0;
 }
 
-/* ---- removing a tree ---- */
-
-struct names {
-	char **names;
-	size_t count;
-	size_t capacity;
-};
-
-static int add_name(void *cookie, const char *name)
+int io_replace(struct io *io, int dir, const char *name, const void *bytes,
+	       size_t size)
 {
-	struct names *names = cookie;
+	size_t length = strlen(name);
+	char *temporary = malloc(length + sizeof(".new"));
+	int result = -1;
 
-	if (names->count == names->capacity) {
-		size_t capacity = names->capacity * 2 + 16;
-		char **larger =
-		    realloc(names->names, capacity * sizeof(*larger));
-
-		if (larger == NULL)
-			return -1;
-		names->names = larger;
-		names->capacity = capacity;
-	}
-	names->names[names->count] = strdup(name);
-	return names->names[names->count] == NULL ? -1 : (names->count++, 0);
-}
-
-static void free_names(struct names *names)
-{
-	while (names->count > 0)
-		free(names->names[--names->count]);
-	free(names->names);
-}
-
-/* Everything in a folder; goes on after a failure.  0, or -1 with errno. */
-static int empty_folder(struct io *io, int folder)
-{
-	struct names names = {NULL, 0, 0};
-	int error = 0;
-
-	/* Listed first: not every file system lists well while it changes. */
-	if (io->list(io->context, folder, add_name, &names) != 0)
-		error = errno;
-	for (size_t i = 0; i < names.count; i++) {
-		if (io_remove_tree(io, folder, names.names[i]) == -1 &&
-		    error == 0)
-			error = errno;
-	}
-	free_names(&names);
-	errno = error;
-	return error == 0 ? 0 : -1;
-}
-
-int io_remove_tree(struct io *io, int dir, const char *name)
-{
-	struct stat status;
-	int folder, result, flags = 0;
-
-	if (io->stat_at(io->context, dir, name, &status) == -1)
-		return errno == ENOENT ? 0 : -1;
-	if (S_ISDIR(status.st_mode)) {
-		folder = io_open_beneath(io, dir, name, O_RDONLY | O_DIRECTORY,
-		    0);
-		if (folder == -1)
-			return errno == ENOENT ? 0 : -1;
-		result = empty_folder(io, folder);
-		io_close(io, folder);
-		if (result == -1)
-			return -1;
-		flags = AT_REMOVEDIR;
-	}
-	if (io->unlink_at(io->context, dir, name, flags) == -1 &&
-	    errno != ENOENT)
+	if (temporary == NULL)
 		return -1;
-	return 0;
+	memcpy(temporary, name, length);
+	memcpy(temporary + length, ".new", sizeof(".new"));
+	if (write_new(io, dir, temporary, bytes, size) == 0 &&
+	    io->rename_at(io->context, dir, temporary, dir, name) == 0) {
+		result = io_sync(io, dir);
+	} else {
+		int error = errno;
+
+		io->unlink_at(io->context, dir, temporary, 0);
+		errno = error;
+	}
+	free(temporary);
+	return result;
 }

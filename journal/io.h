@@ -34,7 +34,7 @@ struct io {
 	/* Any length of path; O_NOFOLLOW in every component; ".." is EXDEV;
 	 * "" or "." means dir itself (a new descriptor). */
 	int (*open_beneath)(void *, int dir, const char *path, int flags,
-	    mode_t mode);
+			    mode_t mode);
 	int (*close)(void *, int descriptor);
 
 	ssize_t (*pread)(void *, int descriptor, void *, size_t, off_t);
@@ -54,22 +54,22 @@ struct io {
 	/* Calls each for every name but "." and "..", in no order, until it
 	 * returns nonzero; then that is returned, else 0. */
 	int (*list)(void *, int dir, int (*each)(void *cookie, const char *),
-	    void *cookie);
+		    void *cookie);
 	ssize_t (*read_link_at)(void *, int dir, const char *name, char *,
-	    size_t);
+				size_t);
 
 	int (*make_dir_at)(void *, int dir, const char *name, mode_t mode);
 	int (*make_link_at)(void *, int dir, const char *name,
-	    const char *target); /* symbolic */
+			    const char *target); /* symbolic */
 	int (*rename_at)(void *, int from_dir, const char *from, int to_dir,
-	    const char *to);
+			 const char *to);
 	/* flags: 0 or AT_REMOVEDIR. */
 	int (*unlink_at)(void *, int dir, const char *name, int flags);
 
 	int (*set_mode)(void *, int descriptor, mode_t mode);
 	int (*set_times)(void *, int descriptor, const struct timespec[2]);
 	int (*set_times_at)(void *, int dir, const char *name,
-	    const struct timespec[2]);
+			    const struct timespec[2]);
 
 	/* flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB. */
 	int (*lock)(void *, int descriptor, int operation);
@@ -92,7 +92,7 @@ ssize_t io_read(struct io *, int descriptor, void *, size_t size, off_t offset);
 
 /* Write all of size bytes at offset.  0, or -1 with errno. */
 int io_write(struct io *, int descriptor, const void *, size_t size,
-    off_t offset);
+	     off_t offset);
 
 /*
  * The syncs, repeated on EINTR.  After any other failure the descriptor is
@@ -105,7 +105,7 @@ int io_sync_all(struct io *, int descriptor);
 
 /* open_beneath and close, repeated where EINTR allows it. */
 int io_open_beneath(struct io *, int dir, const char *path, int flags,
-    mode_t mode);
+		    mode_t mode);
 void io_close(struct io *, int descriptor); /* -1 is ignored; keeps errno */
 
 /*

@@ -1,182 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of this machine's kernel. */
+/*
+ * What does this machine's own kernel do for each call of struct io?
+ */
 #include "journal/io.h"
+
+#include <sys/file.h>
+#include <sys/random.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/random.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef SYS_openat2
-#include <linux/openat2.h>
-#endif
+#include "journal/io_beneath.h"
 
-static int system_open(void *context, int dir, const char *path, int flags,
-    mode_t mode)
+/*
+ * A "name" with a "/" in it would be followed through links, and ".." would
+ * lead out: callers never have such a name, and if one does it ends here.
+ */
+static int is_name(const char *name)
 {
-	(void)context;
-	return openat(dir, path, flags | O_CLOEXEC, mode);
-}
-
-/* ---- opening beneath a folder ---- */
-
-/* The longest piece of a path that is given to the kernel at once. */
-#define PIECE_MAX (PATH_MAX - 1)
-
-#ifdef SYS_openat2
-static atomic_int openat2_missing;
-
-/* As openat; -1 with ENOSYS where the kernel has no openat2. */
-static int open_resolved(int dir, const char *path, int flags, mode_t mode)
-{
-	struct open_how how;
-
-	if (atomic_load_explicit(&openat2_missing, memory_order_relaxed)) {
-		errno = ENOSYS;
-		return -1;
-	}
-	memset(&how, 0, sizeof(how));
-	how.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW);
-	how.mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode & 07777 : 0;
-	how.resolve =
-	    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-}
-#else
-static int open_resolved(int dir, const char *path, int flags, mode_t mode)
-{
-	(void)dir, (void)path, (void)flags, (void)mode;
-	errno = ENOSYS;
-	return -1;
-}
-#endif
-
-/* One component, which is no link; part is not NUL-terminated. */
-static int open_component(int dir, const char *part, size_t length, int flags,
-    mode_t mode)
-{
-	char name[NAME_MAX + 1];
-
-	if (length > NAME_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(name, part, length);
-	name[length] = '\0';
-	return openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
-}
-
-/* What openat2 does, by steps. */
-static int open_by_steps(int dir, const char *path, int flags, mode_t mode)
-{
-	int here = dir, next;
-
-	for (;;) {
-		size_t length = strcspn(path, "/");
-		const char *rest = path + length;
-
-		rest += strspn(rest, "/");
-		next = *rest == '\0'
-		    ? open_component(here, path, length, flags, mode)
-		    : open_component(here, path, length,
-			  O_PATH | O_DIRECTORY, 0);
-		if (here != dir)
-			io_close(io_system(), here);
-		if (next == -1 || *rest == '\0')
-			return next;
-		here = next;
-		path = rest;
-	}
-}
-
-static int open_piece(int dir, const char *path, int flags, mode_t mode)
-{
-	int descriptor = open_resolved(dir, path, flags, mode);
-
-	if (descriptor != -1 || (errno != ENOSYS && errno != EPERM))
-		return descriptor;
-	/* EPERM is also what a sandbox says of calls it does not know. */
-#ifdef SYS_openat2
-	if (errno == ENOSYS)
-		atomic_store_explicit(&openat2_missing, 1,
-		    memory_order_relaxed);
-#endif
-	return open_by_steps(dir, path, flags, mode);
-}
-
-/* 1 if a part of the path is "..". */
-static int climbs(const char *path)
-{
-	while (*path != '\0') {
-		size_t length = strcspn(path, "/");
-
-		if (length == 2 && path[0] == '.' && path[1] == '.')
-			return 1;
-		path += length;
-		path += strspn(path, "/");
-	}
+	if (name[0] != 0 && strchr(name, '/') == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		return 1;
+	errno = EINVAL;
 	return 0;
 }
 
-/* How much of the path to take at once: all, or up to a slash. */
-static size_t piece_length(const char *path)
+static int system_open(void *context, int dir, const char *path, int flags,
+		       mode_t mode)
 {
-	size_t length = strlen(path);
-
-	if (length <= PIECE_MAX)
-		return length;
-	length = PIECE_MAX;
-	while (length > 0 && path[length] != '/')
-		length--;
-	return length;
+	(void)context;
+	return openat(dir, path, flags, mode);
 }
 
 static int system_open_beneath(void *context, int dir, const char *path,
-    int flags, mode_t mode)
+			       int flags, mode_t mode)
 {
-	char piece[PIECE_MAX + 1];
-	int here = dir, next;
+	/* Once refused, openat2 is not asked again. */
+	static atomic_int missing;
+	int result;
 
 	(void)context;
-	if (*path == '/' || climbs(path)) {
-		errno = EXDEV;
-		return -1;
+	if (!atomic_load_explicit(&missing, memory_order_relaxed)) {
+		result = io_beneath_openat2(dir, path, flags, mode);
+		if (result != -1 || errno != ENOSYS)
+			return result;
+		atomic_store_explicit(&missing, 1, memory_order_relaxed);
 	}
-	if (*path == '\0')
-		path = ".";
-	for (;;) {
-		size_t length = piece_length(path);
-		int last = path[length] == '\0';
-
-		if (length == 0) {
-			errno = ENAMETOOLONG;
-			next = -1;
-		} else {
-			memcpy(piece, path, length);
-			piece[length] = '\0';
-			next = last ? open_piece(here, piece, flags, mode)
-				    : open_piece(here, piece,
-					  O_PATH | O_DIRECTORY, 0);
-		}
-		if (here != dir)
-			io_close(io_system(), here);
-		if (next == -1 || last)
-			return next;
-		here = next;
-		path += length;
-		path += strspn(path, "/");
-	}
+	return io_beneath_walk(dir, path, flags, mode);
 }
-
-/* ---- the others ---- */
 
 static int system_close(void *context, int descriptor)
 {
@@ -184,18 +60,18 @@ static int system_close(void *context, int descriptor)
 	return close(descriptor);
 }
 
-static ssize_t system_pread(void *context, int descriptor, void *data,
-    size_t size, off_t offset)
+static ssize_t system_pread(void *context, int descriptor, void *bytes,
+			    size_t size, off_t offset)
 {
 	(void)context;
-	return pread(descriptor, data, size, offset);
+	return pread(descriptor, bytes, size, offset);
 }
 
-static ssize_t system_pwrite(void *context, int descriptor, const void *data,
-    size_t size, off_t offset)
+static ssize_t system_pwrite(void *context, int descriptor, const void *bytes,
+			     size_t size, off_t offset)
 {
 	(void)context;
-	return pwrite(descriptor, data, size, offset);
+	return pwrite(descriptor, bytes, size, offset);
 }
 
 static int system_truncate(void *context, int descriptor, off_t size)
@@ -223,20 +99,16 @@ static int system_sync_all(void *context, int descriptor)
 }
 
 static int system_advise(void *context, int descriptor, off_t offset,
-    off_t size, int advice)
+			 off_t length, int advice)
 {
 	(void)context;
-	switch (advice) {
-	case IO_START_WRITE:
-		return sync_file_range(descriptor, offset, size,
-		    SYNC_FILE_RANGE_WRITE);
-	case IO_DROP_CACHE:
-		return posix_fadvise(descriptor, offset, size,
-		    POSIX_FADV_DONTNEED);
-	default:
-		return posix_fadvise(descriptor, offset, size,
-		    POSIX_FADV_WILLNEED);
-	}
+	if (advice == IO_START_WRITE)
+		return sync_file_range(descriptor, offset, length,
+				       SYNC_FILE_RANGE_WRITE);
+	errno = posix_fadvise(descriptor, offset, length,
+			      advice == IO_DROP_CACHE ? POSIX_FADV_DONTNEED
+						      : POSIX_FADV_WILLNEED);
+	return errno == 0 ? 0 : -1;
 }
 
 static int system_stat(void *context, int descriptor, struct stat *status)
@@ -246,86 +118,91 @@ static int system_stat(void *context, int descriptor, struct stat *status)
 }
 
 static int system_stat_at(void *context, int dir, const char *name,
-    struct stat *status)
+			  struct stat *status)
 {
 	(void)context;
-	return fstatat(dir, name, status, AT_SYMLINK_NOFOLLOW);
+	return is_name(name) ? fstatat(dir, name, status, AT_SYMLINK_NOFOLLOW)
+			     : -1;
 }
 
-static int is_dot(const char *name)
+static int list_names(DIR *stream, int (*each)(void *, const char *),
+		      void *cookie)
 {
-	return name[0] == '.' &&
-	    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+	struct dirent *entry;
+	int result;
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(stream);
+		if (entry == NULL)
+			return errno == 0 ? 0 : -1;
+		if (!is_name(entry->d_name))
+			continue;
+		result = each(cookie, entry->d_name);
+		if (result != 0)
+			return result;
+	}
 }
 
 static int system_list(void *context, int dir,
-    int (*each)(void *cookie, const char *), void *cookie)
+		       int (*each)(void *, const char *), void *cookie)
 {
-	/* A descriptor of its own has a position of its own. */
-	int descriptor =
-	    openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
+	/* Not openat("."), which asks for the right to search as well. */
+	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0), result, error;
 	DIR *stream;
-	int result = 0, error;
 
 	(void)context;
-	if (descriptor == -1)
+	if (copy == -1)
 		return -1;
-	stream = fdopendir(descriptor);
+	stream = fdopendir(copy);
 	if (stream == NULL) {
 		error = errno;
-		close(descriptor);
+		close(copy);
 		errno = error;
 		return -1;
 	}
-	errno = 0;
-	while (result == 0 && (entry = readdir(stream)) != NULL) {
-		if (!is_dot(entry->d_name))
-			result = each(cookie, entry->d_name);
-		if (result == 0)
-			errno = 0;
-	}
+	rewinddir(stream); /* the copy shares its position with dir */
+	result = list_names(stream, each, cookie);
 	error = errno;
-	if (result == 0 && error != 0)
-		result = -1;
 	closedir(stream);
 	errno = error;
 	return result;
 }
 
 static ssize_t system_read_link_at(void *context, int dir, const char *name,
-    char *target, size_t size)
+				   char *target, size_t size)
 {
 	(void)context;
-	return readlinkat(dir, name, target, size);
+	return is_name(name) ? readlinkat(dir, name, target, size) : -1;
 }
 
 static int system_make_dir_at(void *context, int dir, const char *name,
-    mode_t mode)
+			      mode_t mode)
 {
 	(void)context;
-	return mkdirat(dir, name, mode);
+	return is_name(name) ? mkdirat(dir, name, mode) : -1;
 }
 
 static int system_make_link_at(void *context, int dir, const char *name,
-    const char *target)
+			       const char *target)
 {
 	(void)context;
-	return symlinkat(target, dir, name);
+	return is_name(name) ? symlinkat(target, dir, name) : -1;
 }
 
 static int system_rename_at(void *context, int from_dir, const char *from,
-    int to_dir, const char *to)
+			    int to_dir, const char *to)
 {
 	(void)context;
-	return renameat(from_dir, from, to_dir, to);
+	return is_name(from) && is_name(to)
+		   ? renameat(from_dir, from, to_dir, to)
+		   : -1;
 }
 
-static int system_unlink_at(void *context, int dir, const char *name,
-    int flags)
+static int system_unlink_at(void *context, int dir, const char *name, int flags)
 {
 	(void)context;
-	return unlinkat(dir, name, flags);
+	return is_name(name) ? unlinkat(dir, name, flags) : -1;
 }
 
 static int system_set_mode(void *context, int descriptor, mode_t mode)
@@ -335,17 +212,18 @@ static int system_set_mode(void *context, int descriptor, mode_t mode)
 }
 
 static int system_set_times(void *context, int descriptor,
-    const struct timespec times[2])
+			    const struct timespec times[2])
 {
 	(void)context;
 	return futimens(descriptor, times);
 }
 
 static int system_set_times_at(void *context, int dir, const char *name,
-    const struct timespec times[2])
+			       const struct timespec times[2])
 {
 	(void)context;
-	return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+	return is_name(name) ? utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW)
+			     : -1;
 }
 
 static int system_lock(void *context, int descriptor, int operation)
@@ -359,7 +237,8 @@ static uint64_t system_clock(void *context)
 	struct timespec now;
 
 	(void)context;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
+		return 0; /* Linux always has this clock */
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -369,26 +248,29 @@ static int64_t system_wall(void *context)
 	return (int64_t)time(NULL);
 }
 
-static int system_random(void *context, void *data, size_t size)
+static int system_random(void *context, void *bytes, size_t size)
 {
-	size_t done = 0;
+	uint8_t *place = bytes;
 
 	(void)context;
-	while (done < size) {
-		ssize_t count =
-		    getrandom((char *)data + done, size - done, 0);
+	while (size > 0) {
+		ssize_t count = getrandom(place, size, 0);
 
 		if (count == -1 && errno != EINTR)
 			return -1;
-		if (count > 0)
-			done += (size_t)count;
+		if (count > 0) {
+			place += count;
+			size -= (size_t)count;
+		}
 	}
 	return 0;
 }
 
 struct io *io_system(void)
 {
-	static struct io system = {
+	/* Never written to: not const because context is a plain pointer. */
+	static struct io table = {
+	    .context = NULL,
 	    .open = system_open,
 	    .open_beneath = system_open_beneath,
 	    .close = system_close,
@@ -416,5 +298,5 @@ struct io *io_system(void)
 	    .random = system_random,
 	};
 
-	return &system;
+	return &table;
 }

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which sequence numbers are in a set, kept as ranges. */
+/*
+ * Which sequence numbers have been seen?
+ *
+ * Invariants of ranges[0..count):
+ * 1. each range has first < end;
+ * 2. each ends before the next begins, with at least one number between.
+ * Looking up is a binary search.  Numbers mostly arrive in order, which grows
+ * or appends the last range and moves nothing.
+ */
 #include "journal/seq_set.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,16 +22,34 @@ void seq_set_clear(struct seq_set *set)
 	set->capacity = 0;
 }
 
-/* The first range that ends at number or after it; count if none does. */
-static size_t lower_bound(const struct seq_set *set, uint64_t number)
+/* Room for one more range.  0 or -1. */
+static int reserve(struct seq_set *set)
+{
+	struct seq_range *ranges;
+	size_t capacity = set->capacity == 0 ? 8 : set->capacity * 2;
+
+	if (set->count < set->capacity)
+		return 0;
+	if (capacity > SIZE_MAX / sizeof(*ranges)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	ranges = realloc(set->ranges, capacity * sizeof(*ranges));
+	if (ranges == NULL)
+		return -1;
+	set->ranges = ranges;
+	set->capacity = capacity;
+	return 0;
+}
+
+/* The index of the first range whose end is >= number; count if none. */
+static size_t find(const struct seq_set *set, uint64_t number)
 {
 	size_t low = 0, high = set->count;
 
-	/* Numbers come in order, mostly. */
-	if (high > 0 && set->ranges[high - 1].end < number)
-		return high;
+	/* In order: it can only concern the last range or come after it. */
 	if (high > 0 && set->ranges[high - 1].first <= number)
-		return high - 1;
+		return set->ranges[high - 1].end >= number ? high - 1 : high;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -34,93 +61,98 @@ static size_t lower_bound(const struct seq_set *set, uint64_t number)
 	return low;
 }
 
-static int reserve(struct seq_set *set, size_t count)
+/* Put count new ranges where old ones were, from index on.  There is room. */
+static void splice(struct seq_set *set, size_t index, size_t old,
+		   const struct seq_range *ranges, size_t count)
 {
-	size_t capacity = set->capacity == 0 ? 4 : set->capacity;
-	struct seq_range *ranges;
-
-	if (count <= set->capacity)
-		return 0;
-	while (capacity < count)
-		capacity *= 2;
-	ranges = realloc(set->ranges, capacity * sizeof(*ranges));
-	if (ranges == NULL)
-		return -1;
-	set->ranges = ranges;
-	set->capacity = capacity;
-	return 0;
-}
-
-/* Put added ranges in the place of [from, to); there is room. */
-static void splice(struct seq_set *set, size_t from, size_t to,
-    const struct seq_range *added, size_t added_count)
-{
-	memmove(&set->ranges[from + added_count], &set->ranges[to],
-	    (set->count - to) * sizeof(*set->ranges));
-	if (added_count > 0)
-		memcpy(&set->ranges[from], added,
-		    added_count * sizeof(*added));
-	set->count = set->count - (to - from) + added_count;
+	if (old != count)
+		memmove(set->ranges + index + count, set->ranges + index + old,
+			(set->count - index - old) * sizeof(*ranges));
+	if (count > 0)
+		memcpy(set->ranges + index, ranges, count * sizeof(*ranges));
+	set->count = set->count - old + count;
 }
 
 int seq_set_add(struct seq_set *set, uint64_t first, uint64_t end)
 {
 	struct seq_range range = {first, end};
-	size_t from, to;
+	size_t index, after;
 
 	if (first >= end)
 		return 0;
-	/* Ranges that only touch it are joined too. */
-	from = to = lower_bound(set, first);
-	while (to < set->count && set->ranges[to].first <= end) {
-		if (set->ranges[to].first < range.first)
-			range.first = set->ranges[to].first;
-		if (set->ranges[to].end > range.end)
-			range.end = set->ranges[to].end;
-		to++;
+	index = after = find(set, first);
+	/* All that overlap or touch become one. */
+	while (after < set->count && set->ranges[after].first <= end)
+		after++;
+	if (after == index) {
+		if (reserve(set) == -1)
+			return -1;
+	} else {
+		if (set->ranges[index].first < first)
+			range.first = set->ranges[index].first;
+		if (set->ranges[after - 1].end > end)
+			range.end = set->ranges[after - 1].end;
 	}
-	if (from == to && reserve(set, set->count + 1) == -1)
-		return -1;
-	splice(set, from, to, &range, 1);
+	splice(set, index, after - index, &range, 1);
 	return 0;
 }
 
 int seq_set_remove(struct seq_set *set, uint64_t first, uint64_t end)
 {
-	struct seq_range rest[2];
-	size_t from, to, count = 0;
+	struct seq_range left[2];
+	size_t index, after, count = 0;
 
 	if (first >= end)
 		return 0;
-	from = lower_bound(set, first);
-	if (from < set->count && set->ranges[from].end == first)
-		from++; /* only touches */
-	for (to = from; to < set->count && set->ranges[to].first < end; to++) {
-		const struct seq_range *range = &set->ranges[to];
-
-		if (range->first < first) {
-			rest[count].first = range->first;
-			rest[count++].end = first;
-		}
-		if (range->end > end) {
-			rest[count].first = end;
-			rest[count++].end = range->end;
-		}
+	index = find(set, first);
+	if (index < set->count && set->ranges[index].end == first)
+		index++; /* touches, but has no number in common */
+	after = index;
+	while (after < set->count && set->ranges[after].first < end)
+		after++;
+	if (after == index)
+		return 0;
+	if (set->ranges[index].first < first) {
+		left[count].first = set->ranges[index].first;
+		left[count++].end = first;
 	}
-	if (count > to - from && reserve(set, set->count + 1) == -1)
+	if (set->ranges[after - 1].end > end) {
+		left[count].first = end;
+		left[count++].end = set->ranges[after - 1].end;
+	}
+	if (count > after - index && reserve(set) == -1)
 		return -1;
-	if (to > from)
-		splice(set, from, to, rest, count);
+	splice(set, index, after - index, left, count);
 	return 0;
 }
 
 int seq_set_merge(struct seq_set *set, const struct seq_set *from)
 {
-	for (size_t i = 0; i < from->count; i++) {
-		if (seq_set_add(set, from->ranges[i].first,
-			from->ranges[i].end) == -1)
+	struct seq_set result = SEQ_SET_EMPTY;
+	size_t mine = 0, theirs = 0;
+
+	if (from->count == 0)
+		return 0;
+	if (from->count == 1)
+		return seq_set_add(set, from->ranges[0].first,
+				   from->ranges[0].end);
+	/* Lowest first, so that each addition is at the end. */
+	while (mine < set->count || theirs < from->count) {
+		const struct seq_range *next;
+
+		if (theirs == from->count ||
+		    (mine < set->count &&
+		     set->ranges[mine].first <= from->ranges[theirs].first))
+			next = &set->ranges[mine++];
+		else
+			next = &from->ranges[theirs++];
+		if (seq_set_add(&result, next->first, next->end) == -1) {
+			seq_set_clear(&result);
 			return -1;
+		}
 	}
+	free(set->ranges);
+	*set = result;
 	return 0;
 }
 
@@ -131,7 +163,7 @@ int seq_set_contains(const struct seq_set *set, uint64_t first, uint64_t end)
 	if (first >= end)
 		return 1;
 	return seq_set_next_range(set, first, &range) && range.first == first &&
-	    range.end >= end;
+	       range.end >= end;
 }
 
 uint64_t seq_set_next_missing(const struct seq_set *set, uint64_t from)
@@ -144,15 +176,15 @@ uint64_t seq_set_next_missing(const struct seq_set *set, uint64_t from)
 }
 
 int seq_set_next_range(const struct seq_set *set, uint64_t from,
-    struct seq_range *range)
+		       struct seq_range *range)
 {
-	size_t position = lower_bound(set, from);
+	size_t index = find(set, from);
 
-	if (position < set->count && set->ranges[position].end == from)
-		position++;
-	if (position == set->count)
+	if (index < set->count && set->ranges[index].end == from)
+		index++;
+	if (index == set->count)
 		return 0;
-	*range = set->ranges[position];
+	*range = set->ranges[index];
 	if (range->first < from)
 		range->first = from;
 	return 1;
@@ -161,8 +193,9 @@ int seq_set_next_range(const struct seq_set *set, uint64_t from,
 uint64_t seq_set_size(const struct seq_set *set)
 {
 	uint64_t size = 0;
+	size_t i;
 
-	for (size_t i = 0; i < set->count; i++)
+	for (i = 0; i < set->count; i++)
 		size += set->ranges[i].end - set->ranges[i].first;
 	return size;
 }

@@ -47,7 +47,7 @@ uint64_t seq_set_next_missing(const struct seq_set *, uint64_t from);
 /* The first range that ends after from, cut to begin at from or later; 1, or
  * 0 when there is none. */
 int seq_set_next_range(const struct seq_set *, uint64_t from,
-    struct seq_range *);
+		       struct seq_range *);
 
 /* How many members. */
 uint64_t seq_set_size(const struct seq_set *);

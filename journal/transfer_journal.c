@@ -111,17 +111,17 @@ static int carry_on(struct transfer_journal *journal,
 	const uint64_t total[2] = {summary->total_files, summary->total_bytes};
 	struct record_log *log = journal->log;
 
-	if (append_numbers(log, JOURNAL_COUNTER, counters, JOURNAL_COUNTERS) ==
-		-1 ||
-	    append_numbers(log, JOURNAL_TOTAL, total, 2) == -1)
+	if (append_numbers(log, JOURNAL_TOTAL, total, 2) == -1)
 		return -1;
 	if (replayed->note != NULL &&
 	    record_log_append(log, JOURNAL_NOTE, replayed->note,
 			      replayed->note_length) == -1)
 		return -1;
-	if (journal->files == NULL)
-		return 0;
-	return file_table_each(journal->files, carry_file, log);
+	if (journal->files != NULL &&
+	    file_table_each(journal->files, carry_file, log) != 0)
+		return -1;
+	/* Last: it says what replay has counted by then, leaves and all. */
+	return append_numbers(log, JOURNAL_COUNTER, counters, JOURNAL_COUNTERS);
 }
 
 static int begin(struct transfer_journal *journal, struct io *io, int dir,

@@ -1,45 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The names of transfers. */
+/*
+ * How is a transfer given a name that no other has, and how is it written?
+ */
 #include "journal/uuid.h"
 
-#include <stdio.h>
 #include <string.h>
 
 int uuid_create(struct io *io, uint8_t uuid[16])
 {
-	/* Whole seconds are all that the table's wall clock tells; the rest
-	 * of the milliseconds' place is random, as RFC 9562, section 6.2
-	 * allows. */
-	uint64_t milliseconds;
+	uint8_t bytes[16];
+	int64_t wall = io->wall(io->context);
+	uint64_t milliseconds = wall > 0 ? (uint64_t)wall * 1000 : 0;
+	int i;
 
-	if (io->random(io->context, uuid, 16) == -1)
+	if (io->random(io->context, bytes, sizeof(bytes)) == -1)
 		return -1;
-	milliseconds = (uint64_t)io->wall(io->context) * 1000 +
-	    (uint64_t)(uuid[4] << 8 | uuid[5]) % 1000;
-	for (int i = 0; i < 6; i++)
-		uuid[i] = (uint8_t)(milliseconds >> 8 * (5 - i));
-	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x70);
-	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	/* The table's clock has whole seconds: names sort by them, and the 74
+	 * random bits that follow make them differ. */
+	for (i = 0; i < 6; i++)
+		bytes[i] = (uint8_t)(milliseconds >> 8 * (5 - i));
+	bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x70); /* version 7 */
+	bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80); /* variant 10 */
+	memcpy(uuid, bytes, sizeof(bytes));
 	return 0;
 }
 
-/* A dash comes before these bytes. */
-static int begins_group(int index)
+/* Is there a "-" before byte number i? */
+static int has_dash(size_t i)
 {
-	return index == 4 || index == 6 || index == 8 || index == 10;
+	return i == 4 || i == 6 || i == 8 || i == 10;
 }
 
 void uuid_format(const uint8_t uuid[16], char text[UUID_TEXT_SIZE])
 {
-	for (int i = 0; i < 16; i++) {
-		if (begins_group(i))
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < 16; i++) {
+		if (has_dash(i))
 			*text++ = '-';
-		snprintf(text, 3, "%02x", uuid[i]);
-		text += 2;
+		*text++ = digits[uuid[i] >> 4];
+		*text++ = digits[uuid[i] & 15];
 	}
+	*text = 0;
 }
 
-/* -1: no digit. */
+/* The value of a hexadecimal digit, or -1. */
 static int digit_value(char digit)
 {
 	if (digit >= '0' && digit <= '9')
@@ -53,18 +59,25 @@ static int digit_value(char digit)
 
 int uuid_parse(const char *text, uint8_t uuid[16])
 {
-	if (strlen(text) != UUID_TEXT_SIZE - 1)
-		return -1;
-	for (int i = 0; i < 16; i++) {
+	uint8_t parsed[16];
+	size_t i;
+
+	for (i = 0; i < sizeof(parsed); i++) {
 		int high, low;
 
-		if (begins_group(i) && *text++ != '-')
+		if (has_dash(i) && *text++ != '-')
 			return -1;
-		high = digit_value(*text++);
-		low = digit_value(*text++);
-		if (high == -1 || low == -1)
+		high = digit_value(*text);
+		if (high == -1)
+			return -1; /* before the end of text is passed */
+		low = digit_value(text[1]);
+		if (low == -1)
 			return -1;
-		uuid[i] = (uint8_t)(high << 4 | low);
+		parsed[i] = (uint8_t)(high << 4 | low);
+		text += 2;
 	}
+	if (*text != 0)
+		return -1;
+	memcpy(uuid, parsed, sizeof(parsed));
 	return 0;
 }

@@ -24,9 +24,10 @@ static int exchange_hello(struct session *session, const uint8_t nonce[16])
 		return -1;
 	result = message_hello_decode(frame, &hello);
 	frame_free(frame);
-	if (result == -1 || memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
+	if (result == -1 ||
+	    memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
 		return session_fail(session, EXIT_PROTOCOL,
-		    "the client's hello is not for this agent");
+				    "the client's hello is not for this agent");
 	hello.version_lowest = PROTOCOL_VERSION;
 	hello.version_highest = PROTOCOL_VERSION;
 	return session_send(session, message_hello_encode(&hello));
@@ -43,14 +44,14 @@ static int expect_open(struct session *session, struct message_open *open)
 	frame_free(frame);
 	if (result == -1)
 		return session_fail(session, EXIT_PROTOCOL,
-		    "the client sent a malformed open frame");
+				    "the client sent a malformed open frame");
 	return 0;
 }
 
 /* ---- push: the writing end ---- */
 
 static void serve_push(struct session *session, const struct message_open *open,
-    int state_dir)
+		       int state_dir)
 {
 	struct target_config config = {
 	    .io = session->io,
@@ -61,19 +62,19 @@ static void serve_push(struct session *session, const struct message_open *open,
 
 	if (open->path_count != 1) {
 		session_fail(session, EXIT_PROTOCOL,
-		    "the client names more than one target");
+			     "the client names more than one target");
 		return;
 	}
 	memcpy(config.uuid, open->uuid, sizeof(config.uuid));
 	memcpy(config.client, open->client, sizeof(config.client));
 	session_run_target(session, &config, open->next_entry, open->next_seq,
-	    open->options);
+			   open->options);
 }
 
 /* ---- pull: the reading end ---- */
 
 static void serve_pull(struct session *session, const struct message_open *open,
-    int state_dir)
+		       int state_dir)
 {
 	struct source_config config = {
 	    .io = session->io,
@@ -94,10 +95,10 @@ static void serve_pull(struct session *session, const struct message_open *open,
 	}
 	if (source_open_journal(source, open->uuid, &summary) == -1)
 		session_fail(session, EXIT_FILE_IO,
-		    "the far end's state folder cannot be written");
+			     "the far end's state folder cannot be written");
 	else
 		session_run_source(session, source, &offer, open->uuid,
-		    open->options);
+				   open->options);
 	source_close(source);
 }
 
@@ -142,7 +143,7 @@ static int stream_pump(void *cookie)
 	if (now - stream->spoke > MANIFEST_SILENCE)
 		stream_send(stream, message_empty(FRAME_PING));
 	while (inbox_take(session->inbox, &event,
-	    stream->queued > MANIFEST_QUEUED ? UINT64_MAX : 0)) {
+			  stream->queued > MANIFEST_QUEUED ? UINT64_MAX : 0)) {
 		if (event.type == EVENT_LANE_DOWN) {
 			session->down = 1;
 			session_fail(session, EXIT_LOST, "the client is gone");
@@ -166,11 +167,12 @@ static int stream_line(void *cookie, const char *line, size_t length)
 		batch = NULL;
 	}
 	if (batch == NULL) {
-		batch = frame_create(FRAME_MANIFEST,
-		    length > MANIFEST_BATCH ? length : MANIFEST_BATCH);
+		batch = frame_create(FRAME_MANIFEST, length > MANIFEST_BATCH
+							 ? length
+							 : MANIFEST_BATCH);
 		if (batch == NULL)
 			return session_fail(stream->session, EXIT_FILE_IO,
-			    "out of memory");
+					    "out of memory");
 		batch->body_length = 0;
 		stream->batch = batch;
 	}
@@ -180,7 +182,7 @@ static int stream_line(void *cookie, const char *line, size_t length)
 }
 
 static void serve_verify(struct session *session,
-    const struct message_open *open)
+			 const struct message_open *open)
 {
 	struct manifest_stream stream = {.session = session};
 	struct manifest_walk_result result;
@@ -213,7 +215,7 @@ static void serve_verify(struct session *session,
 /* ---- */
 
 static void serve(struct session *session, const uint8_t nonce[16],
-    int state_dir)
+		  int state_dir)
 {
 	struct message_open open;
 
@@ -235,7 +237,7 @@ static void serve(struct session *session, const uint8_t nonce[16],
 }
 
 int agent_run(struct io *io, int in, int out, const uint8_t nonce[16],
-    int state_dir)
+	      int state_dir)
 {
 	const struct transfer_observer nobody = {0};
 	struct session session;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define SECOND ((uint64_t)1000 * 1000 * 1000)
+#define SECOND   ((uint64_t)1000 * 1000 * 1000)
 #define MEBIBYTE ((uint64_t)1 << 20)
 
 void engine_handle(struct engine *engine, const struct engine_event *event)

@@ -22,20 +22,20 @@
  *             ... do it ...
  */
 enum engine_event_type {
-	EVENT_LANE_UP,   /* lane; frames may flow on it */
-	EVENT_LANE_DOWN, /* lane; what was sent on it may be lost */
-	EVENT_LANE_SENT, /* lane; bytes more have left its queue */
+	EVENT_LANE_UP,    /* lane; frames may flow on it */
+	EVENT_LANE_DOWN,  /* lane; what was sent on it may be lost */
+	EVENT_LANE_SENT,  /* lane; bytes more have left its queue */
 	EVENT_LANE_HEARD, /* lane; bytes came that are no whole frame yet: told
-	                     about once a second, so that a slow lane is not
-	                     taken for a dead one */
-	EVENT_FRAME,     /* lane, frame: moved to the engine */
-	EVENT_TASK,      /* task: moved back to the engine */
-	EVENT_TIME       /* nothing but the time passing */
+			     about once a second, so that a slow lane is not
+			     taken for a dead one */
+	EVENT_FRAME,      /* lane, frame: moved to the engine */
+	EVENT_TASK,       /* task: moved back to the engine */
+	EVENT_TIME        /* nothing but the time passing */
 };
 
 struct engine_event {
 	enum engine_event_type type;
-	uint64_t now; /* nanoseconds, never going back */
+	uint64_t now;  /* nanoseconds, never going back */
 	uint32_t lane; /* 0..LANES_MAX-1 */
 	size_t bytes;
 	struct frame *frame;
@@ -67,7 +67,7 @@ struct engine_report {
 	const char *path; /* escaped by whoever shows it */
 	const char *text;
 	uint64_t size;
-	int file;         /* DONE, SAME: 1 for a regular file */
+	int file; /* DONE, SAME: 1 for a regular file */
 	struct digest digest;
 };
 
@@ -97,10 +97,10 @@ enum {
 
 /* Running figures; both engines keep what they know. */
 struct transfer_stats {
-	uint64_t total_files;     /* 0 until counted */
+	uint64_t total_files; /* 0 until counted */
 	uint64_t total_bytes;
-	uint64_t files_done;      /* regular files with a receipt */
-	uint64_t files_skipped;   /* of these, were there already */
+	uint64_t files_done;    /* regular files with a receipt */
+	uint64_t files_skipped; /* of these, were there already */
 	uint64_t files_failed;
 	uint64_t files_vanished;
 	uint64_t bytes_confirmed; /* durable at the target, reused included */
@@ -117,7 +117,7 @@ struct engine {
 		uint64_t (*deadline)(const struct engine *);
 		void (*stats)(const struct engine *, struct transfer_stats *);
 		void (*free)(struct engine *);
-	} *operations;
+	} * operations;
 };
 
 void engine_handle(struct engine *, const struct engine_event *);
@@ -134,7 +134,7 @@ void engine_free(struct engine *);
 
 /* What both engines are made with. */
 struct engine_config {
-	uint32_t epoch;       /* from READY */
+	uint32_t epoch; /* from READY */
 	uint64_t next_entry;
 	uint64_t next_seq;
 	uint64_t now;
@@ -144,8 +144,8 @@ struct engine_config {
 	uint64_t group_bytes; /* receiver: commit after so many, */
 	uint64_t group_time;  /* or so many nanoseconds */
 	uint64_t resend_time; /* sender: repeat an unanswered frame after */
-	uint64_t ping_time;   /* say something after so long a silence of ours */
-	uint64_t idle_time;   /* give a lane up after so long a silence of its */
+	uint64_t ping_time; /* say something after so long a silence of ours */
+	uint64_t idle_time; /* give a lane up after so long a silence of its */
 };
 /* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 60 s, ping 10 s,
  * idle 30 s. */

@@ -32,7 +32,7 @@ struct entry {
 	uint32_t mtime_nanoseconds;
 	uint32_t mode;         /* permission bits, 07777 */
 	uint32_t origin;       /* reading end: which of the paths that the user
-	                          named it was found under; not sent */
+				  named it was found under; not sent */
 	struct digest version; /* entry_version() of the source's stat */
 	size_t path_length;
 	size_t link_length; /* ENTRY_LINK: of the target */

@@ -52,8 +52,8 @@ struct frame {
 	uint8_t flags;
 	uint32_t epoch;
 	size_t body_length;
-	size_t capacity;    /* of the body */
-	uint8_t *bytes;     /* header, then body; FRAME_HEADER_SIZE + capacity */
+	size_t capacity; /* of the body */
+	uint8_t *bytes;  /* header, then body; FRAME_HEADER_SIZE + capacity */
 	struct frame *next; /* for whoever owns it */
 };
 
@@ -96,7 +96,7 @@ void frame_seal(struct frame *);
  * byte set or the length over the maximum; -1 when out of memory.
  */
 int frame_parse_header(const uint8_t header[FRAME_HEADER_SIZE],
-    struct frame **);
+		       struct frame **);
 
 /* The name of a type for messages, "frame 77" style for unknown ones is the
  * caller's work: NULL then. */

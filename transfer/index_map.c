@@ -83,7 +83,8 @@ void *index_map_remove(struct index_map *map, uint64_t index)
 	/* Move later ones of the run into the hole if they may live there. */
 	hole = (size_t)(slot - map->slots);
 	for (at = (hole + 1) & (map->capacity - 1);
-	     map->slots[at].value != NULL; at = (at + 1) & (map->capacity - 1)) {
+	     map->slots[at].value != NULL;
+	     at = (at + 1) & (map->capacity - 1)) {
 		from = home(map, map->slots[at].index);
 		if (((at - from) & (map->capacity - 1)) <
 		    ((at - hole) & (map->capacity - 1)))

@@ -14,7 +14,7 @@ struct index_map {
 	struct index_slot {
 		uint64_t index;
 		void *value; /* NULL: free */
-	} *slots;
+	} * slots;
 	size_t capacity; /* a power of two, or 0 */
 	size_t count;
 };

@@ -55,6 +55,6 @@ void lane_close(struct lane *);
  * NULL with errno: the descriptors are still the caller's.
  */
 struct lane *lane_fd_create(struct inbox *, uint32_t id, int in, int out,
-    int pid);
+			    int pid);
 
 #endif

@@ -53,7 +53,8 @@ uint32_t lane_table_roomy(const struct lane_table *table)
 	size_t least = LANE_QUEUE_MAX;
 
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
-		if (table->lanes[lane].up && table->lanes[lane].queued < least) {
+		if (table->lanes[lane].up &&
+		    table->lanes[lane].queued < least) {
 			least = table->lanes[lane].queued;
 			best = lane;
 		}
@@ -71,7 +72,7 @@ int lane_table_idle(const struct lane_table *table)
 }
 
 void lane_table_send(struct lane_table *table, struct outbox *outbox,
-    uint32_t lane, struct frame *frame, uint64_t now)
+		     uint32_t lane, struct frame *frame, uint64_t now)
 {
 	if (lane >= LANES_MAX) {
 		frame_free(frame);
@@ -85,7 +86,7 @@ void lane_table_send(struct lane_table *table, struct outbox *outbox,
 }
 
 uint32_t lane_table_pulse(struct lane_table *table, struct outbox *outbox,
-    uint64_t now, uint64_t ping, uint64_t idle)
+			  uint64_t now, uint64_t ping, uint64_t idle)
 {
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
 		struct lane_state *state = &table->lanes[lane];
@@ -96,13 +97,13 @@ uint32_t lane_table_pulse(struct lane_table *table, struct outbox *outbox,
 			return lane;
 		if (now >= state->spoke + ping)
 			lane_table_send(table, outbox, lane,
-			    message_empty(FRAME_PING), now);
+					message_empty(FRAME_PING), now);
 	}
 	return LANES_MAX;
 }
 
 uint64_t lane_table_deadline(const struct lane_table *table, uint64_t ping,
-    uint64_t idle)
+			     uint64_t idle)
 {
 	uint64_t soonest = UINT64_MAX;
 

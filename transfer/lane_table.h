@@ -17,8 +17,8 @@ struct lane_table {
 	struct lane_state {
 		int up;
 		size_t queued;
-		uint64_t heard;  /* when the last frame came */
-		uint64_t spoke;  /* when something was last sent on it */
+		uint64_t heard; /* when the last frame came */
+		uint64_t spoke; /* when something was last sent on it */
 	} lanes[LANES_MAX];
 	unsigned count; /* of lanes that are up */
 };
@@ -44,7 +44,7 @@ int lane_table_idle(const struct lane_table *);
 
 /* Send a frame and count it. */
 void lane_table_send(struct lane_table *, struct outbox *, uint32_t lane,
-    struct frame *, uint64_t now);
+		     struct frame *, uint64_t now);
 
 /*
  * Send a PING on lanes where nothing was sent for ping nanoseconds.  Each end
@@ -53,9 +53,9 @@ void lane_table_send(struct lane_table *, struct outbox *, uint32_t lane,
  * given up by the caller; else LANES_MAX.
  */
 uint32_t lane_table_pulse(struct lane_table *, struct outbox *, uint64_t now,
-    uint64_t ping, uint64_t idle);
+			  uint64_t ping, uint64_t idle);
 /* When lane_table_pulse has work next. */
 uint64_t lane_table_deadline(const struct lane_table *, uint64_t ping,
-    uint64_t idle);
+			     uint64_t idle);
 
 #endif

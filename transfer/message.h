@@ -35,23 +35,23 @@ enum {
 	OPEN_CHECKSUM = 1, /* compare content where size and time agree */
 	OPEN_COUNT = 2,    /* count the source for the progress bar */
 	OPEN_TARGET = 4    /* verify: paths[0] is the DST of a copy, the others
-	                      are names there; see transfer/manifest_walk.h */
+			      are names there; see transfer/manifest_walk.h */
 };
 
 #define OPEN_PATHS_MAX 4096
 
 struct message_open {
 	enum operation operation;
-	uint32_t options;     /* OPEN_* */
-	uint8_t uuid[16];     /* of the transfer */
-	uint8_t client[16];   /* of this client process: who holds a lock */
-	uint64_t next_entry;  /* lowest numbers the client knows to be unused */
+	uint32_t options;    /* OPEN_* */
+	uint8_t uuid[16];    /* of the transfer */
+	uint8_t client[16];  /* of this client process: who holds a lock */
+	uint64_t next_entry; /* lowest numbers the client knows to be unused */
 	uint64_t next_seq;
-	char **paths;         /* push: the target; pull: sources; verify:
-	                         sources, or with OPEN_TARGET the target and
-	                         names.  NUL-terminated, malloc'd by decode:
-	                         message_open_free */
-	size_t path_count;    /* 1..OPEN_PATHS_MAX */
+	char **paths;      /* push: the target; pull: sources; verify:
+			      sources, or with OPEN_TARGET the target and
+			      names.  NUL-terminated, malloc'd by decode:
+			      message_open_free */
+	size_t path_count; /* 1..OPEN_PATHS_MAX */
 };
 struct frame *message_open_encode(const struct message_open *);
 int message_open_decode(const struct frame *, struct message_open *);
@@ -59,15 +59,15 @@ void message_open_free(struct message_open *);
 
 /* The sending end says what it has, before the receiver looks at its target. */
 enum {
-	OFFER_SINGLE = 1, /* one source, and it is no folder: the target may
-	                     name the file itself */
+	OFFER_SINGLE = 1,  /* one source, and it is no folder: the target may
+			      name the file itself */
 	OFFER_CONTENTS = 2 /* some source is "folder/": its contents go
-	                      straight into the target */
+			      straight into the target */
 };
 struct message_offer {
 	uint32_t flags;
 	struct digest names; /* of the names that will appear in the target:
-	                        finds staged data of the same job again */
+				finds staged data of the same job again */
 	const char *name;    /* OFFER_SINGLE: the source's name */
 	size_t name_length;
 };
@@ -76,8 +76,9 @@ int message_offer_decode(const struct frame *, struct message_offer *);
 
 /* The receiving end is ready: the numbers of this session. */
 struct message_ready {
-	uint8_t uuid[16]; /* may differ from OPEN's: older staged data is used */
-	uint32_t epoch;   /* of every frame from now on, both ways */
+	uint8_t
+	    uuid[16];   /* may differ from OPEN's: older staged data is used */
+	uint32_t epoch; /* of every frame from now on, both ways */
 	uint8_t resumed;
 	uint64_t next_entry; /* the sender numbers from here */
 	uint64_t next_seq;
@@ -103,15 +104,16 @@ enum { NEED_LAST = 1, NEED_COMPARE = 2, NEED_TARGET = 4 };
 struct message_need {
 	uint64_t entry;
 	uint8_t flags;
-	uint64_t size;       /* NEED_TARGET: of the file at the target */
-	uint64_t first_leaf; /* the digests are of leaves first_leaf ... */
-	uint32_t leaf_count; /* 0..NEED_LEAVES_MAX */
+	uint64_t size;          /* NEED_TARGET: of the file at the target */
+	uint64_t first_leaf;    /* the digests are of leaves first_leaf ... */
+	uint32_t leaf_count;    /* 0..NEED_LEAVES_MAX */
 	const uint8_t *digests; /* leaf_count * 16 bytes */
 };
 struct frame *message_need_encode(const struct message_need *);
 int message_need_decode(const struct frame *, struct message_need *);
 
-/* One leaf.  CHUNK_WHOLE: the only chunk of its file; commit it when durable. */
+/* One leaf.  CHUNK_WHOLE: the only chunk of its file; commit it when durable.
+ */
 enum { CHUNK_WHOLE = 1 };
 #define CHUNK_HEADER_SIZE 48
 
@@ -135,9 +137,9 @@ int message_chunk_decode(const struct frame *, struct message_chunk *);
 #define RANGES_MAX 2048 /* in KEEP and ACK */
 struct message_keep {
 	uint64_t entry;
-	size_t range_count; /* 1..RANGES_MAX */
+	size_t range_count;       /* 1..RANGES_MAX */
 	struct seq_range *ranges; /* of leaf numbers; decode: malloc'd, owned
-	                             by the caller */
+				     by the caller */
 };
 struct frame *message_keep_encode(const struct message_keep *);
 int message_keep_decode(const struct frame *, struct message_keep *);
@@ -159,7 +161,7 @@ int message_withdraw_decode(const struct frame *, uint64_t *entry);
 /* Durable and journaled: all seqs below below, and those in ranges. */
 struct message_ack {
 	uint64_t below;
-	size_t range_count; /* 0..RANGES_MAX */
+	size_t range_count;       /* 0..RANGES_MAX */
 	struct seq_range *ranges; /* decode: malloc'd, owned by the caller */
 };
 struct frame *message_ack_encode(const struct message_ack *);
@@ -181,9 +183,9 @@ int message_nack_decode(const struct frame *, struct message_nack *);
 
 /* The end of one entry. */
 enum receipt_status {
-	RECEIPT_DONE = 0,    /* in place and durable */
-	RECEIPT_SAME = 1,    /* was there already */
-	RECEIPT_FAILED = 2   /* text says why */
+	RECEIPT_DONE = 0,  /* in place and durable */
+	RECEIPT_SAME = 1,  /* was there already */
+	RECEIPT_FAILED = 2 /* text says why */
 };
 struct message_receipt {
 	uint64_t entry;

@@ -37,16 +37,16 @@ static int make_room(struct outbox *outbox)
 		return 0;
 	if (outbox->first > outbox->capacity / 2) {
 		memmove(outbox->actions, outbox->actions + outbox->first,
-		    used * sizeof(*outbox->actions));
+			used * sizeof(*outbox->actions));
 	} else {
-		actions = realloc(
-		    outbox->actions, capacity * sizeof(*outbox->actions));
+		actions = realloc(outbox->actions,
+				  capacity * sizeof(*outbox->actions));
 		if (actions == NULL)
 			return -1;
 		outbox->actions = actions;
 		outbox->capacity = capacity;
 		memmove(actions, actions + outbox->first,
-		    used * sizeof(*actions));
+			used * sizeof(*actions));
 	}
 	outbox->first = 0;
 	outbox->end = used;
@@ -103,7 +103,7 @@ void outbox_report(struct outbox *outbox, const struct engine_report *report)
 }
 
 void outbox_fail(struct outbox *outbox, uint32_t lane, int code,
-    const char *text)
+		 const char *text)
 {
 	struct engine_action action = {.type = ACTION_FAIL};
 	struct message_error error = {.code = (uint8_t)code, .text = text};

@@ -29,13 +29,14 @@
 void receiver_send(struct receiver *receiver, struct frame *frame)
 {
 	lane_table_send(&receiver->lanes, &receiver->outbox,
-	    lane_table_control(&receiver->lanes), frame, receiver->now);
+			lane_table_control(&receiver->lanes), frame,
+			receiver->now);
 }
 
 void receiver_fail(struct receiver *receiver, int code, const char *text)
 {
 	outbox_fail(&receiver->outbox, lane_table_control(&receiver->lanes),
-	    code, text);
+		    code, text);
 }
 
 void receiver_out_of_memory(struct receiver *receiver)
@@ -50,8 +51,8 @@ int receiver_disk_failed(struct receiver *receiver, const struct task *task)
 	switch (task->error) {
 	case ENOSPC:
 	case EDQUOT:
-		snprintf(text, sizeof(text),
-		    "%s; free some space and run it again",
+		snprintf(
+		    text, sizeof(text), "%s; free some space and run it again",
 		    task->text != NULL ? task->text : strerror(task->error));
 		break;
 	case EIO:
@@ -60,7 +61,8 @@ int receiver_disk_failed(struct receiver *receiver, const struct task *task)
 	case EMFILE:
 	case ENFILE:
 		snprintf(text, sizeof(text), "%s",
-		    task->text != NULL ? task->text : strerror(task->error));
+			 task->text != NULL ? task->text
+					    : strerror(task->error));
 		break;
 	default:
 		return 0;
@@ -163,7 +165,7 @@ static void bye(struct receiver *receiver)
 		return;
 	if (receiver->entries.count > 0) {
 		receiver_fail(receiver, EXIT_PROTOCOL,
-		    "the far end left before all was committed");
+			      "the far end left before all was committed");
 		return;
 	}
 	receiver->closing = 1;
@@ -179,7 +181,8 @@ static void closed(struct receiver *receiver, const struct task *task)
 {
 	if (task->error != 0) {
 		receiver_fail(receiver, EXIT_FILE_IO,
-		    task->text != NULL ? task->text : strerror(task->error));
+			      task->text != NULL ? task->text
+						 : strerror(task->error));
 		return;
 	}
 	receiver->closed = 1;
@@ -188,7 +191,7 @@ static void closed(struct receiver *receiver, const struct task *task)
 }
 
 static void frame_came(struct receiver *receiver, uint32_t lane,
-    struct frame *frame)
+		       struct frame *frame)
 {
 	char text[80];
 
@@ -225,7 +228,7 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 		break;
 	case FRAME_PING:
 		lane_table_send(&receiver->lanes, &receiver->outbox, lane,
-		    message_empty(FRAME_PONG), receiver->now);
+				message_empty(FRAME_PONG), receiver->now);
 		break;
 	case FRAME_PONG:
 		break;
@@ -237,8 +240,8 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 		break;
 	default:
 		snprintf(text, sizeof(text),
-		    "the far end sent a %s frame, which is the receiver's",
-		    frame_type_name(frame->type));
+			 "the far end sent a %s frame, which is the receiver's",
+			 frame_type_name(frame->type));
 		receiver_fail(receiver, EXIT_PROTOCOL, text);
 	}
 	frame_free(frame);
@@ -279,8 +282,7 @@ static void task_done(struct receiver *receiver, struct task *task)
 	task_free(task);
 }
 
-static void lane_down(struct receiver *receiver, uint32_t lane,
-    const char *why)
+static void lane_down(struct receiver *receiver, uint32_t lane, const char *why)
 {
 	if (!lane_table_down(&receiver->lanes, lane) ||
 	    receiver->lanes.count > 0)
@@ -292,9 +294,9 @@ static void lane_down(struct receiver *receiver, uint32_t lane,
 
 static void advance(struct receiver *receiver)
 {
-	uint32_t silent = lane_table_pulse(&receiver->lanes,
-	    &receiver->outbox, receiver->now, receiver->config.ping_time,
-	    receiver->config.idle_time);
+	uint32_t silent = lane_table_pulse(
+	    &receiver->lanes, &receiver->outbox, receiver->now,
+	    receiver->config.ping_time, receiver->config.idle_time);
 
 	if (silent < LANES_MAX)
 		lane_down(receiver, silent, "nothing was heard of the far end");
@@ -307,7 +309,7 @@ static void advance(struct receiver *receiver)
 }
 
 static void receiver_handle(struct engine *engine,
-    const struct engine_event *event)
+			    const struct engine_event *event)
 {
 	struct receiver *receiver = (struct receiver *)engine;
 
@@ -347,8 +349,9 @@ static int receiver_next(struct engine *engine, struct engine_action *action)
 static uint64_t receiver_deadline(const struct engine *engine)
 {
 	const struct receiver *receiver = (const struct receiver *)engine;
-	uint64_t soonest = lane_table_deadline(&receiver->lanes,
-	    receiver->config.ping_time, receiver->config.idle_time);
+	uint64_t soonest =
+	    lane_table_deadline(&receiver->lanes, receiver->config.ping_time,
+				receiver->config.idle_time);
 	uint64_t group = receiver_group_deadline(receiver);
 
 	if (receiver->outbox.closed)
@@ -357,7 +360,7 @@ static uint64_t receiver_deadline(const struct engine *engine)
 }
 
 static void receiver_stats(const struct engine *engine,
-    struct transfer_stats *stats)
+			   struct transfer_stats *stats)
 {
 	*stats = ((const struct receiver *)engine)->stats;
 }
@@ -392,11 +395,8 @@ static void receiver_free(struct engine *engine)
 struct engine *receiver_create(const struct engine_config *config)
 {
 	static const struct engine_operations operations = {
-	    receiver_handle,
-	    receiver_next,
-	    receiver_deadline,
-	    receiver_stats,
-	    receiver_free,
+	    receiver_handle, receiver_next, receiver_deadline,
+	    receiver_stats,  receiver_free,
 	};
 	struct receiver *receiver = calloc(1, sizeof(*receiver));
 

@@ -4,13 +4,13 @@
  * handed to the next group; leaves from an earlier run are hashed again; when
  * nothing is missing, the file goes on to be placed.
  */
-#include <stdlib.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "transfer/receiver_internal.h"
 
 static void nack(struct receiver *receiver, const struct incoming *incoming,
-    uint64_t leaf, enum nack_reason reason)
+		 uint64_t leaf, enum nack_reason reason)
 {
 	struct message_nack message = {
 	    .seq = incoming->entry->first_seq + leaf,
@@ -22,7 +22,7 @@ static void nack(struct receiver *receiver, const struct incoming *incoming,
 }
 
 static int take(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf, const struct digest *digest)
+		uint64_t leaf, const struct digest *digest)
 {
 	if (seq_set_add(&incoming->taken, leaf, leaf + 1) == -1 ||
 	    leaf_table_set(incoming->leaves, leaf, digest) == -1) {
@@ -34,7 +34,7 @@ static int take(struct receiver *receiver, struct incoming *incoming,
 
 /* The bytes of a leaf are not there after all. */
 static void untake(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf)
+		   uint64_t leaf)
 {
 	uint64_t seq = incoming->entry->first_seq + leaf;
 
@@ -50,14 +50,15 @@ static int fits(const struct entry *entry, const struct message_chunk *chunk)
 	uint64_t leaf = chunk->offset / LEAF_SIZE;
 
 	return chunk->seq >= entry->first_seq &&
-	    chunk->seq - entry->first_seq == leaf &&
-	    leaf < entry_chunks(entry) &&
-	    chunk->length == leaf_length(entry->size, leaf) &&
-	    (!(chunk->flags & CHUNK_WHOLE) || entry_chunks(entry) == 1);
+	       chunk->seq - entry->first_seq == leaf &&
+	       leaf < entry_chunks(entry) &&
+	       chunk->length == leaf_length(entry->size, leaf) &&
+	       (!(chunk->flags & CHUNK_WHOLE) || entry_chunks(entry) == 1);
 }
 
 static struct task *write_task(struct receiver *receiver,
-    struct incoming *incoming, uint64_t leaf, size_t length)
+			       struct incoming *incoming, uint64_t leaf,
+			       size_t length)
 {
 	struct task *task = task_create(TASK_WRITE);
 
@@ -103,7 +104,7 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 	}
 	if (!fits(incoming->entry, &chunk)) {
 		receiver_fail(receiver, EXIT_PROTOCOL,
-		    "a CHUNK does not fit its entry");
+			      "a CHUNK does not fit its entry");
 		return;
 	}
 	leaf = chunk.offset / LEAF_SIZE;
@@ -135,11 +136,11 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 /* A leaf of the basis is right.  Staged: it stays where it is; of the
  * target's file: it is copied to the staged one. */
 static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf)
+		      uint64_t leaf)
 {
 	const struct digest *digest =
 	    incoming->basis != NULL ? leaf_table_get(incoming->basis, leaf)
-	                            : NULL;
+				    : NULL;
 	size_t length = leaf_length(incoming->entry->size, leaf);
 	struct task *task;
 
@@ -184,14 +185,14 @@ void receiver_keep(struct receiver *receiver, const struct frame *frame)
 		goto free_ranges;
 	for (size_t i = 0; i < keep.range_count; i++) {
 		if (keep.ranges[i].end > entry_chunks(incoming->entry)) {
-			receiver_fail(receiver, EXIT_PROTOCOL,
+			receiver_fail(
+			    receiver, EXIT_PROTOCOL,
 			    "a KEEP names leaves that the file has not");
 			goto free_ranges;
 		}
 		for (uint64_t leaf = keep.ranges[i].first;
 		     leaf < keep.ranges[i].end; leaf++) {
-			if (!seq_set_contains(
-			        &incoming->taken, leaf, leaf + 1))
+			if (!seq_set_contains(&incoming->taken, leaf, leaf + 1))
 				keep_leaf(receiver, incoming, leaf);
 		}
 	}
@@ -216,17 +217,17 @@ static void nack_missing(struct receiver *receiver, struct incoming *incoming)
 
 /* The sender found the file at the target to be the same in content. */
 static void commit_identical(struct receiver *receiver,
-    struct incoming *incoming, const struct digest *file)
+			     struct incoming *incoming,
+			     const struct digest *file)
 {
 	struct digest held;
 
 	if (incoming->basis == NULL || incoming->basis_kind != BASIS_TARGET ||
 	    incoming->basis_size != incoming->entry->size ||
-	    !leaf_table_digest(
-	        incoming->basis, incoming->basis_size, &held) ||
+	    !leaf_table_digest(incoming->basis, incoming->basis_size, &held) ||
 	    !digest_equal(&held, file)) {
 		receiver_failed(receiver, incoming,
-		    "changed while it was compared; run it again");
+				"changed while it was compared; run it again");
 		return;
 	}
 	incoming->in_place = 1;
@@ -264,7 +265,7 @@ void receiver_commit(struct receiver *receiver, const struct frame *frame)
 }
 
 void receiver_check_complete(struct receiver *receiver,
-    struct incoming *incoming)
+			     struct incoming *incoming)
 {
 	struct entry *entry = incoming->entry;
 	struct digest stored;
@@ -272,12 +273,13 @@ void receiver_check_complete(struct receiver *receiver,
 	if (incoming->state != INCOMING_OPEN || !incoming->committed ||
 	    incoming->unverified.count > 0 ||
 	    !seq_set_contains(&receiver->durable, entry->first_seq,
-	        entry->first_seq + entry_chunks(entry)))
+			      entry->first_seq + entry_chunks(entry)))
 		return;
 	if (entry->type == ENTRY_FILE &&
 	    (!leaf_table_digest(incoming->leaves, entry->size, &stored) ||
-	        !digest_equal(&stored, &incoming->file))) {
-		receiver_failed(receiver, incoming,
+	     !digest_equal(&stored, &incoming->file))) {
+		receiver_failed(
+		    receiver, incoming,
 		    "what was stored is not what the sender committed; "
 		    "run it again");
 		return;
@@ -297,7 +299,7 @@ void receiver_written(struct receiver *receiver, struct task *task)
 		goto idle;
 	if (task->error == 0) {
 		receiver_group_leaf(receiver, incoming,
-		    write->length == 0 ? NO_LEAF : write->leaf);
+				    write->length == 0 ? NO_LEAF : write->leaf);
 	} else if (write->chunk == NULL && task->error == EBADMSG) {
 		/* The target's file changed since it was compared. */
 		untake(receiver, incoming, write->leaf);
@@ -328,7 +330,7 @@ static int next_unverified(const struct incoming *incoming, uint64_t *leaf)
 
 	if (incoming->state == INCOMING_DROPPED ||
 	    !seq_set_next_range(&incoming->unverified, incoming->verify_next,
-	        &range))
+				&range))
 		return 0;
 	*leaf = range.first;
 	return 1;
@@ -341,7 +343,7 @@ static int next_unverified(const struct incoming *incoming, uint64_t *leaf)
 void receiver_verify_more(struct receiver *receiver)
 {
 	while (receiver->hashing < HASHES_MAX / 2 &&
-	    receiver->to_verify.first != NULL) {
+	       receiver->to_verify.first != NULL) {
 		struct incoming *incoming = receiver->to_verify.first;
 		struct task *task;
 		uint64_t leaf;
@@ -372,7 +374,7 @@ void receiver_verify_more(struct receiver *receiver)
 
 /* A staged leaf is no longer what the journal says. */
 static void damaged(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf)
+		    uint64_t leaf)
 {
 	size_t length = leaf_length(incoming->entry->size, leaf);
 	struct engine_report report = {

@@ -22,7 +22,7 @@ void receiver_release(struct incoming *incoming)
 static int has_path_key(const struct incoming *incoming)
 {
 	return incoming->entry->type == ENTRY_FILE ||
-	    incoming->entry->type == ENTRY_LINK;
+	       incoming->entry->type == ENTRY_LINK;
 }
 
 static void examine_later(struct receiver *receiver, struct incoming *incoming)
@@ -49,8 +49,7 @@ static void leave_path(struct receiver *receiver, struct incoming *incoming)
 	index_map_remove(&receiver->paths, incoming->path_key);
 	if (follower == NULL)
 		return;
-	if (index_map_put(
-	        &receiver->paths, incoming->path_key, follower) == -1)
+	if (index_map_put(&receiver->paths, incoming->path_key, follower) == -1)
 		receiver_out_of_memory(receiver);
 	examine_later(receiver, follower);
 }
@@ -71,8 +70,7 @@ void receiver_idle(struct receiver *receiver, struct incoming *incoming)
 		end(receiver, incoming);
 }
 
-void receiver_settle(struct receiver *receiver,
-    const struct incoming *incoming)
+void receiver_settle(struct receiver *receiver, const struct incoming *incoming)
 {
 	uint64_t index = incoming->entry->index;
 
@@ -86,7 +84,7 @@ void receiver_cover(struct receiver *receiver, const struct incoming *incoming)
 	uint64_t first = incoming->entry->first_seq;
 
 	if (seq_set_add(&receiver->durable, first,
-	        first + entry_chunks(incoming->entry)) == -1)
+			first + entry_chunks(incoming->entry)) == -1)
 		receiver_out_of_memory(receiver);
 	receiver->ack_due = 1;
 }
@@ -119,13 +117,13 @@ static void drop(struct receiver *receiver, struct incoming *incoming)
 }
 
 static void send_receipt(struct receiver *receiver,
-    const struct message_receipt *message)
+			 const struct message_receipt *message)
 {
 	receiver_send(receiver, message_receipt_encode(message));
 }
 
 void receiver_failed(struct receiver *receiver, struct incoming *incoming,
-    const char *text)
+		     const char *text)
 {
 	uint64_t index = incoming->entry->index;
 	struct message_receipt message = {
@@ -171,7 +169,7 @@ void receiver_finished(struct receiver *receiver, struct incoming *incoming)
 		receiver->stats.files_skipped += (unsigned)report.file;
 		receiver->stats.bytes_confirmed += entry->size;
 		if (seq_set_add(&receiver->same, entry->index,
-		        entry->index + 1) == -1)
+				entry->index + 1) == -1)
 			receiver_out_of_memory(receiver);
 	}
 	/* A folder was told when it was made. */
@@ -183,7 +181,8 @@ void receiver_finished(struct receiver *receiver, struct incoming *incoming)
 
 /* One NEED frame for a run of known digests in table, from *leaf on. */
 static void need_run(struct receiver *receiver, struct incoming *incoming,
-    const struct leaf_table *table, uint64_t *leaf, uint8_t *digests)
+		     const struct leaf_table *table, uint64_t *leaf,
+		     uint8_t *digests)
 {
 	uint64_t chunks = entry_chunks(incoming->entry);
 	struct message_need need = {
@@ -196,9 +195,9 @@ static void need_run(struct receiver *receiver, struct incoming *incoming,
 		++*leaf;
 	need.first_leaf = *leaf;
 	while (*leaf < chunks && need.leaf_count < NEED_LEAVES_MAX &&
-	    (digest = leaf_table_get(table, *leaf)) != NULL) {
+	       (digest = leaf_table_get(table, *leaf)) != NULL) {
 		memcpy(digests + 16 * (size_t)need.leaf_count, digest->bytes,
-		    16);
+		       16);
 		need.leaf_count++;
 		++*leaf;
 	}
@@ -233,7 +232,7 @@ static void send_need(struct receiver *receiver, struct incoming *incoming)
 }
 
 static void open_for_chunks(struct receiver *receiver,
-    struct incoming *incoming)
+			    struct incoming *incoming)
 {
 	incoming->state = INCOMING_OPEN;
 	receiver_group_plan(receiver, incoming);
@@ -253,8 +252,7 @@ static void take_staged(struct receiver *receiver, struct incoming *incoming)
 			continue;
 		bytes += leaf_length(entry->size, leaf);
 		if (seq_set_add(&incoming->taken, leaf, leaf + 1) == -1 ||
-		    seq_set_add(&incoming->unverified, leaf, leaf + 1) ==
-		        -1 ||
+		    seq_set_add(&incoming->unverified, leaf, leaf + 1) == -1 ||
 		    seq_set_add(&receiver->durable, seq, seq + 1) == -1)
 			receiver_out_of_memory(receiver);
 	}
@@ -291,8 +289,8 @@ static void start_empty(struct receiver *receiver, struct incoming *incoming)
 }
 
 /* Digests to compare: known from the journal, or to be hashed first. */
-static void start_compare(struct receiver *receiver,
-    struct incoming *incoming, struct examine_item *item)
+static void start_compare(struct receiver *receiver, struct incoming *incoming,
+			  struct examine_item *item)
 {
 	incoming->basis_size = item->basis_size;
 	incoming->basis_kind =
@@ -311,8 +309,8 @@ static void start_compare(struct receiver *receiver,
 	}
 }
 
-static void found_in_place(struct receiver *receiver,
-    struct incoming *incoming, enum receipt_status outcome)
+static void found_in_place(struct receiver *receiver, struct incoming *incoming,
+			   enum receipt_status outcome)
 {
 	incoming->outcome = outcome;
 	receiver->settle = 1;
@@ -320,8 +318,8 @@ static void found_in_place(struct receiver *receiver,
 	receiver_group_placed(receiver, incoming);
 }
 
-static void examined_one(struct receiver *receiver,
-    struct incoming *incoming, struct examine_item *item)
+static void examined_one(struct receiver *receiver, struct incoming *incoming,
+			 struct examine_item *item)
 {
 	struct leaf_table *staged = NULL;
 
@@ -384,7 +382,7 @@ void receiver_examined(struct receiver *receiver, struct task *task)
 static void hash_more(struct receiver *receiver)
 {
 	while (receiver->hashing < HASHES_MAX &&
-	    receiver->to_hash.first != NULL) {
+	       receiver->to_hash.first != NULL) {
 		struct incoming *incoming = receiver->to_hash.first;
 		uint64_t leaves = leaf_count(incoming->basis_size);
 		struct task *task;
@@ -423,7 +421,7 @@ void receiver_hashed(struct receiver *receiver, struct task *task)
 	/* What cannot be read is not held. */
 	if (task->error == 0 &&
 	    leaf_table_set(incoming->basis, task->hash->leaf,
-	        &task->hash->digest) == -1)
+			   &task->hash->digest) == -1)
 		receiver_out_of_memory(receiver);
 	if (incoming->busy == 1)
 		open_for_chunks(receiver, incoming); /* it was the last */
@@ -434,7 +432,7 @@ void receiver_examine_more(struct receiver *receiver)
 {
 	hash_more(receiver);
 	while (receiver->examining < EXAMINES_MAX &&
-	    receiver->to_examine.count > 0) {
+	       receiver->to_examine.count > 0) {
 		struct task *task = task_create(TASK_EXAMINE);
 		struct task_examine *examine;
 
@@ -445,7 +443,7 @@ void receiver_examine_more(struct receiver *receiver)
 		examine = task->examine;
 		examine->checksum = receiver->config.checksum;
 		while (examine->count < EXAMINE_BATCH &&
-		    receiver->to_examine.count > 0)
+		       receiver->to_examine.count > 0)
 			examine->items[examine->count++].entry =
 			    receiver_pop(&receiver->to_examine)->entry;
 		receiver->examining++;
@@ -498,17 +496,17 @@ static void start(struct receiver *receiver, struct incoming *incoming)
 		return;
 	}
 	if (has_path_key(incoming)) {
-		key = digest_of(
-		    incoming->entry->path, incoming->entry->path_length);
+		key = digest_of(incoming->entry->path,
+				incoming->entry->path_length);
 		memcpy(&incoming->path_key, key.bytes,
-		    sizeof(incoming->path_key));
+		       sizeof(incoming->path_key));
 		leader = index_map_get(&receiver->paths, incoming->path_key);
 		if (leader != NULL) {
 			follow(leader, incoming);
 			return;
 		}
 		if (index_map_put(&receiver->paths, incoming->path_key,
-		        incoming) == -1)
+				  incoming) == -1)
 			receiver_out_of_memory(receiver);
 	}
 	examine_later(receiver, incoming);
@@ -516,7 +514,7 @@ static void start(struct receiver *receiver, struct incoming *incoming)
 
 /* What the decoder cannot know of an entry.  NULL: it is fine. */
 static const char *wrong_with(const struct receiver *receiver,
-    const struct entry *entry)
+			      const struct entry *entry)
 {
 	if (receiver->closing)
 		return "an ENTRY came after BYE";
@@ -541,8 +539,8 @@ void receiver_entry(struct receiver *receiver, const struct frame *frame)
 		return;
 	}
 	if (index_map_get(&receiver->entries, entry->index) != NULL ||
-	    seq_set_contains(
-	        &receiver->settled, entry->index, entry->index + 1)) {
+	    seq_set_contains(&receiver->settled, entry->index,
+			     entry->index + 1)) {
 		answer_again(receiver, entry->index);
 		entry_free(entry);
 		return;
@@ -554,8 +552,8 @@ void receiver_entry(struct receiver *receiver, const struct frame *frame)
 		free(incoming);
 		entry_free(entry);
 		receiver_fail(receiver,
-		    wrong != NULL ? EXIT_PROTOCOL : EXIT_FILE_IO,
-		    wrong != NULL ? wrong : "out of memory");
+			      wrong != NULL ? EXIT_PROTOCOL : EXIT_FILE_IO,
+			      wrong != NULL ? wrong : "out of memory");
 		return;
 	}
 	incoming->entry = entry;
@@ -579,7 +577,7 @@ void receiver_withdraw(struct receiver *receiver, const struct frame *frame)
 		return; /* it will have its receipt, which nobody awaits */
 	if (incoming->entry->type == ENTRY_FOLDER_END) {
 		receiver_fail(receiver, EXIT_PROTOCOL,
-		    "a folder's end cannot be withdrawn");
+			      "a folder's end cannot be withdrawn");
 		return;
 	}
 	receiver_settle(receiver, incoming);

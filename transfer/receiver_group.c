@@ -13,7 +13,7 @@
 /* Entries in one group, and in one task to place, at most: a bound for the
  * time that the sender waits for the first of them. */
 #define GROUP_ENTRIES_MAX 2048
-#define PLACE_BATCH 512
+#define PLACE_BATCH       512
 
 struct group_out {
 	struct written_leaf *written;
@@ -32,13 +32,13 @@ static void note_pending(struct receiver *receiver)
 }
 
 void receiver_group_leaf(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf)
+			 uint64_t leaf)
 {
 	note_pending(receiver);
 	if (receiver->written_count == receiver->written_capacity) {
 		size_t capacity = receiver->written_capacity * 2 + 64;
-		struct written_leaf *bigger = realloc(
-		    receiver->written, capacity * sizeof(*bigger));
+		struct written_leaf *bigger =
+		    realloc(receiver->written, capacity * sizeof(*bigger));
 
 		if (bigger == NULL) {
 			receiver_out_of_memory(receiver);
@@ -74,8 +74,7 @@ void receiver_group_plan(struct receiver *receiver, struct incoming *incoming)
 	incoming->busy++;
 }
 
-void receiver_group_placed(struct receiver *receiver,
-    struct incoming *incoming)
+void receiver_group_placed(struct receiver *receiver, struct incoming *incoming)
 {
 	note_pending(receiver);
 	incoming->state = INCOMING_PLACED;
@@ -87,26 +86,26 @@ void receiver_group_placed(struct receiver *receiver,
 static int pending(const struct receiver *receiver)
 {
 	return receiver->written_count > 0 || receiver->planned_count > 0 ||
-	    receiver->placed.count > 0;
+	       receiver->placed.count > 0;
 }
 
 /* The sender waits, and all that it sent has been worked off. */
 static int worked_off(const struct receiver *receiver)
 {
 	return receiver->flush && receiver->writing == 0 &&
-	    receiver->examining == 0 && receiver->to_examine.count == 0 &&
-	    !receiver->placing && receiver->to_place.count == 0;
+	       receiver->examining == 0 && receiver->to_examine.count == 0 &&
+	       !receiver->placing && receiver->to_place.count == 0;
 }
 
 static int due(const struct receiver *receiver)
 {
 	return receiver->group == NULL && pending(receiver) &&
-	    (receiver->written_bytes >= receiver->config.group_bytes ||
-	        receiver->written_count + receiver->placed.count >=
-	            GROUP_ENTRIES_MAX ||
-	        receiver->now >=
-	            receiver->group_opened + receiver->config.group_time ||
-	        worked_off(receiver));
+	       (receiver->written_bytes >= receiver->config.group_bytes ||
+		receiver->written_count + receiver->placed.count >=
+		    GROUP_ENTRIES_MAX ||
+		receiver->now >=
+		    receiver->group_opened + receiver->config.group_time ||
+		worked_off(receiver));
 }
 
 uint64_t receiver_group_deadline(const struct receiver *receiver)
@@ -118,7 +117,7 @@ uint64_t receiver_group_deadline(const struct receiver *receiver)
 
 /* The files and leaves of the group, each file once. */
 static int list_written(struct receiver *receiver, struct task_group *task,
-    const struct group_out *group)
+			const struct group_out *group)
 {
 	task->files = calloc(group->written_count + 1, sizeof(*task->files));
 	task->leaves = calloc(group->written_count + 1, sizeof(*task->leaves));
@@ -134,12 +133,11 @@ static int list_written(struct receiver *receiver, struct task_group *task,
 			incoming->group_number = receiver->group_number;
 			task->files[task->file_count].staged =
 			    &incoming->staged;
-			task->files[task->file_count++].entry =
-			    incoming->entry;
+			task->files[task->file_count++].entry = incoming->entry;
 		}
 		digest = leaf == NO_LEAF || incoming->leaves == NULL
-		    ? NULL
-		    : leaf_table_get(incoming->leaves, leaf);
+			     ? NULL
+			     : leaf_table_get(incoming->leaves, leaf);
 		if (digest == NULL)
 			continue;
 		task->leaves[task->leaf_count].entry = incoming->entry;
@@ -156,14 +154,12 @@ static int list_planned(struct task_group *task, const struct group_out *group)
 	if (task->planned == NULL)
 		return -1;
 	for (size_t i = 0; i < group->planned_count; i++)
-		task->planned[task->planned_count++] =
-		    group->planned[i]->entry;
+		task->planned[task->planned_count++] = group->planned[i]->entry;
 	return 0;
 }
 
 /* Receipts are for what this transfer placed, not for what was there. */
-static int list_receipts(struct task_group *task,
-    const struct group_out *group)
+static int list_receipts(struct task_group *task, const struct group_out *group)
 {
 	const struct incoming *incoming;
 
@@ -229,7 +225,7 @@ void receiver_group_last(struct receiver *receiver)
 
 /* A leaf is on disk and in the journal. */
 static void leaf_durable(struct receiver *receiver, struct incoming *incoming,
-    uint64_t leaf)
+			 uint64_t leaf)
 {
 	uint64_t seq = incoming->entry->first_seq + leaf;
 
@@ -335,8 +331,8 @@ void receiver_placed(struct receiver *receiver, struct task *task)
 		if (incoming == NULL)
 			continue;
 		if (place->items[i].text != NULL)
-			receiver_failed(
-			    receiver, incoming, place->items[i].text);
+			receiver_failed(receiver, incoming,
+					place->items[i].text);
 		else
 			receiver_group_placed(receiver, incoming);
 		receiver_idle(receiver, incoming);
@@ -356,8 +352,8 @@ static void end_folders(struct receiver *receiver)
 	while ((incoming = receiver_pop(&waiting)) != NULL) {
 		struct entry *entry = incoming->entry;
 
-		if (!seq_set_contains(
-		        &receiver->settled, entry->opened, entry->index)) {
+		if (!seq_set_contains(&receiver->settled, entry->opened,
+				      entry->index)) {
 			receiver_push(&receiver->folder_ends, incoming);
 		} else if (entry->path_length == 0) {
 			/* The target itself: staging is still in it. */

@@ -103,7 +103,7 @@ struct receiver {
 	struct written_leaf {
 		struct incoming *incoming;
 		uint64_t leaf;
-	} *written;
+	} * written;
 	size_t written_count;
 	size_t written_capacity;
 	uint64_t written_bytes;
@@ -117,7 +117,7 @@ struct receiver {
 	struct group_out *group;
 	uint64_t group_number;
 	uint64_t settled_seen; /* size of settled when folder_ends was last
-	                          looked through */
+				  looked through */
 	uint64_t settled_count;
 
 	struct entry *root_end; /* attributes of the target folder itself */
@@ -125,10 +125,10 @@ struct receiver {
 	int closed;
 };
 
-#define EXAMINES_MAX 4
-#define HASHES_MAX 8
+#define EXAMINES_MAX         4
+#define HASHES_MAX           8
 /* The sender's limits (sender_internal.h), twice. */
-#define ENTRIES_ACCEPTED 8192
+#define ENTRIES_ACCEPTED     8192
 #define ENTRY_BYTES_ACCEPTED ((size_t)16 << 20)
 
 /* receiver.c */

@@ -10,7 +10,7 @@
  * wait is random between 0 and min(cap, base * 2^n).
  */
 #define RETRY_BASE_NANOSECONDS ((uint64_t)500 * 1000 * 1000)
-#define RETRY_CAP_NANOSECONDS ((uint64_t)30 * 1000 * 1000 * 1000)
+#define RETRY_CAP_NANOSECONDS  ((uint64_t)30 * 1000 * 1000 * 1000)
 
 /* Nanoseconds to wait before try number attempt (0 the first retry), given 64
  * random bits. */

@@ -29,13 +29,13 @@
 void sender_send(struct sender *sender, struct frame *frame)
 {
 	lane_table_send(&sender->lanes, &sender->outbox,
-	    lane_table_control(&sender->lanes), frame, sender->now);
+			lane_table_control(&sender->lanes), frame, sender->now);
 }
 
 void sender_fail(struct sender *sender, int code, const char *text)
 {
 	outbox_fail(&sender->outbox, lane_table_control(&sender->lanes), code,
-	    text);
+		    text);
 }
 
 static void outgoing_free(struct sender *sender, struct outgoing *outgoing)
@@ -81,8 +81,8 @@ void sender_drop(struct sender *sender, struct outgoing *outgoing)
 		unqueue(sender, outgoing);
 		sender_forget_flights(sender, outgoing);
 		index_map_remove(&sender->entries, outgoing->entry->index);
-		sender->entry_bytes -= outgoing->entry->path_length +
-		    outgoing->entry->link_length;
+		sender->entry_bytes -=
+		    outgoing->entry->path_length + outgoing->entry->link_length;
 		outgoing->gone = 1;
 	}
 	if (outgoing->busy == 0)
@@ -105,8 +105,8 @@ static int number(struct sender *sender, struct entry *entry)
 		return 0;
 	if (sender->open_count == sender->open_capacity) {
 		size_t capacity = sender->open_capacity * 2 + 16;
-		uint64_t *bigger = realloc(
-		    sender->open_folders, capacity * sizeof(*bigger));
+		uint64_t *bigger =
+		    realloc(sender->open_folders, capacity * sizeof(*bigger));
 
 		if (bigger == NULL)
 			return -1;
@@ -118,7 +118,7 @@ static int number(struct sender *sender, struct entry *entry)
 }
 
 int sender_announce(struct sender *sender, struct entry *entry,
-    unsigned changes)
+		    unsigned changes)
 {
 	struct outgoing *outgoing = calloc(1, sizeof(*outgoing));
 
@@ -146,7 +146,7 @@ free_entry:
 
 /* A source that cannot be sent: for the user here, and at the far end. */
 static void tell_problem(struct sender *sender, enum problem_kind kind,
-    const char *path, const char *text)
+			 const char *path, const char *text)
 {
 	struct engine_report report = {.path = path, .text = text};
 	struct message_problem problem = {.kind = kind, .path = path};
@@ -181,8 +181,8 @@ static void walk_done(struct sender *sender, struct task *task)
 
 		item->entry = NULL;
 		if (entry == NULL) {
-			tell_problem(
-			    sender, item->problem, item->path, item->text);
+			tell_problem(sender, item->problem, item->path,
+				     item->text);
 		} else if (sender_announce(sender, entry, 0) == -1) {
 			sender_fail(sender, EXIT_FILE_IO, "out of memory");
 			return;
@@ -206,7 +206,7 @@ static void walk_more(struct sender *sender)
 
 /* The source's file is not to be had as planned. */
 static void give_up(struct sender *sender, struct outgoing *outgoing,
-    enum problem_kind kind, const char *text)
+		    enum problem_kind kind, const char *text)
 {
 	tell_problem(sender, kind, outgoing->entry->path, text);
 	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
@@ -215,13 +215,13 @@ static void give_up(struct sender *sender, struct outgoing *outgoing,
 
 /* Plan the file anew, as it is now, unless that happened too often. */
 static void replan(struct sender *sender, struct outgoing *outgoing,
-    struct task_read *read)
+		   struct task_read *read)
 {
 	struct entry *now = read->now;
 
 	if (now == NULL || outgoing->changes + 1 >= CHANGES_MAX) {
 		give_up(sender, outgoing, PROBLEM_FAILED,
-		    "changes while it is read; run again when it is quiet");
+			"changes while it is read; run again when it is quiet");
 		return;
 	}
 	read->now = NULL;
@@ -332,8 +332,9 @@ static void receipt(struct sender *sender, const struct frame *frame)
 		outbox_report(&sender->outbox, &report);
 	if (message.status != RECEIPT_FAILED)
 		sender_record_receipt(sender, entry,
-		    message.status == RECEIPT_DONE && report.file,
-		    &message.file);
+				      message.status == RECEIPT_DONE &&
+					  report.file,
+				      &message.file);
 	sender_drop(sender, outgoing);
 }
 
@@ -352,7 +353,7 @@ static void far_error(struct sender *sender, const struct frame *frame)
 }
 
 static void frame_came(struct sender *sender, uint32_t lane,
-    struct frame *frame)
+		       struct frame *frame)
 {
 	char text[80];
 
@@ -376,7 +377,7 @@ static void frame_came(struct sender *sender, uint32_t lane,
 		break;
 	case FRAME_PING:
 		lane_table_send(&sender->lanes, &sender->outbox, lane,
-		    message_empty(FRAME_PONG), sender->now);
+				message_empty(FRAME_PONG), sender->now);
 		break;
 	case FRAME_PONG:
 		break;
@@ -389,8 +390,8 @@ static void frame_came(struct sender *sender, uint32_t lane,
 		break;
 	default:
 		snprintf(text, sizeof(text),
-		    "the far end sent a %s frame, which is the sender's",
-		    frame_type_name(frame->type));
+			 "the far end sent a %s frame, which is the sender's",
+			 frame_type_name(frame->type));
 		sender_fail(sender, EXIT_PROTOCOL, text);
 	}
 	frame_free(frame);
@@ -435,8 +436,9 @@ static void part(struct sender *sender)
 /* Do whatever can be done now. */
 static void advance(struct sender *sender)
 {
-	uint32_t silent = lane_table_pulse(&sender->lanes, &sender->outbox,
-	    sender->now, sender->config.ping_time, sender->config.idle_time);
+	uint32_t silent = lane_table_pulse(
+	    &sender->lanes, &sender->outbox, sender->now,
+	    sender->config.ping_time, sender->config.idle_time);
 
 	if (silent < LANES_MAX)
 		lane_down(sender, silent, "nothing was heard of the far end");
@@ -453,7 +455,7 @@ static void advance(struct sender *sender)
 }
 
 static void sender_handle(struct engine *engine,
-    const struct engine_event *event)
+			  const struct engine_event *event)
 {
 	struct sender *sender = (struct sender *)engine;
 
@@ -493,8 +495,8 @@ static int sender_next(struct engine *engine, struct engine_action *action)
 static uint64_t sender_deadline(const struct engine *engine)
 {
 	const struct sender *sender = (const struct sender *)engine;
-	uint64_t soonest = lane_table_deadline(&sender->lanes,
-	    sender->config.ping_time, sender->config.idle_time);
+	uint64_t soonest = lane_table_deadline(
+	    &sender->lanes, sender->config.ping_time, sender->config.idle_time);
 
 	if (sender->lanes.count == 0 || sender->outbox.closed)
 		return UINT64_MAX;
@@ -506,7 +508,7 @@ static uint64_t sender_deadline(const struct engine *engine)
 }
 
 static void sender_stats(const struct engine *engine,
-    struct transfer_stats *stats)
+			 struct transfer_stats *stats)
 {
 	*stats = ((const struct sender *)engine)->stats;
 }
@@ -530,11 +532,8 @@ static void sender_free(struct engine *engine)
 struct engine *sender_create(const struct engine_config *config)
 {
 	static const struct engine_operations operations = {
-	    sender_handle,
-	    sender_next,
-	    sender_deadline,
-	    sender_stats,
-	    sender_free,
+	    sender_handle, sender_next, sender_deadline,
+	    sender_stats,  sender_free,
 	};
 	struct sender *sender = calloc(1, sizeof(*sender));
 

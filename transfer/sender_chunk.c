@@ -15,7 +15,7 @@ static void out_of_memory(struct sender *sender)
 }
 
 int sender_add_flight(struct sender *sender, struct outgoing *outgoing,
-    uint64_t leaf, uint32_t lane, uint32_t length)
+		      uint64_t leaf, uint32_t lane, uint32_t length)
 {
 	struct flight *flight = malloc(sizeof(*flight));
 
@@ -62,7 +62,7 @@ void sender_forget_flights(struct sender *sender, struct outgoing *outgoing)
 
 /* A leaf has to go again. */
 static void send_again(struct sender *sender, struct outgoing *outgoing,
-    uint64_t leaf, int kept)
+		       uint64_t leaf, int kept)
 {
 	struct seq_set *set = kept ? &outgoing->same : &outgoing->todo;
 
@@ -101,14 +101,14 @@ void sender_lane_lost(struct sender *sender, uint32_t lane)
 static int room_for(const struct sender *sender, size_t length)
 {
 	return sender->reads < READS_MAX &&
-	    sender->read_bytes < READ_BYTES_MAX &&
-	    sender->flight_count < FLIGHTS_MAX &&
-	    (sender->window_used == 0 ||
-	        sender->window_used + length <= sender->config.window);
+	       sender->read_bytes < READ_BYTES_MAX &&
+	       sender->flight_count < FLIGHTS_MAX &&
+	       (sender->window_used == 0 ||
+		sender->window_used + length <= sender->config.window);
 }
 
-static struct task *read_task(struct sender *sender,
-    struct outgoing *outgoing, uint64_t leaf)
+static struct task *read_task(struct sender *sender, struct outgoing *outgoing,
+			      uint64_t leaf)
 {
 	struct task *task = task_create(TASK_READ);
 
@@ -139,7 +139,7 @@ static int read_todo(struct sender *sender, struct outgoing *outgoing)
 		return 0;
 	task = read_task(sender, outgoing, range.first);
 	if (task == NULL || seq_set_remove(&outgoing->todo, range.first,
-	                        range.first + 1) == -1) {
+					   range.first + 1) == -1) {
 		task_free(task);
 		out_of_memory(sender);
 		return 0;
@@ -166,7 +166,7 @@ static int read_compare(struct sender *sender, struct outgoing *outgoing)
 		return 0;
 	task = read_task(sender, outgoing, range.first);
 	if (task == NULL || seq_set_remove(&outgoing->compare, range.first,
-	                        range.first + 1) == -1) {
+					   range.first + 1) == -1) {
 		task_free(task);
 		out_of_memory(sender);
 		return 0;
@@ -190,17 +190,16 @@ static void check_version(struct sender *sender, struct outgoing *outgoing)
 }
 
 static void commit(struct sender *sender, struct outgoing *outgoing,
-    int identical)
+		   int identical)
 {
 	struct entry *entry = outgoing->entry;
 	struct message_commit message = {.entry = entry->index};
 
 	if (identical)
 		message.flags = COMMIT_IDENTICAL;
-	if (!leaf_table_digest(
-	        outgoing->leaves, entry->size, &message.file)) {
+	if (!leaf_table_digest(outgoing->leaves, entry->size, &message.file)) {
 		sender_fail(sender, EXIT_PROTOCOL,
-		    "a file was to be committed with leaves missing");
+			    "a file was to be committed with leaves missing");
 		return;
 	}
 	outgoing->state = OUTGOING_COMMITTED;
@@ -213,9 +212,9 @@ static void commit(struct sender *sender, struct outgoing *outgoing,
 static int identical(const struct outgoing *outgoing)
 {
 	return outgoing->target_basis && outgoing->flights == 0 &&
-	    outgoing->target_size == outgoing->entry->size &&
-	    outgoing->same_count == entry_chunks(outgoing->entry) &&
-	    seq_set_size(&outgoing->same) == outgoing->same_count;
+	       outgoing->target_size == outgoing->entry->size &&
+	       outgoing->same_count == entry_chunks(outgoing->entry) &&
+	       seq_set_size(&outgoing->same) == outgoing->same_count;
 }
 
 /* Do what can be done for one entry; 1 if it has more to do later. */
@@ -261,8 +260,8 @@ static void flush_if_blocked(struct sender *sender)
 void sender_pump(struct sender *sender)
 {
 	while (sender->queue != NULL && !sender->outbox.closed &&
-	    sender->reads < READS_MAX &&
-	    lane_table_roomy(&sender->lanes) < LANES_MAX) {
+	       sender->reads < READS_MAX &&
+	       lane_table_roomy(&sender->lanes) < LANES_MAX) {
 		struct outgoing *outgoing = sender->queue;
 
 		if (work_on(sender, outgoing))
@@ -276,7 +275,7 @@ void sender_pump(struct sender *sender)
 }
 
 static void send_chunk(struct sender *sender, struct outgoing *outgoing,
-    struct task_read *read)
+		       struct task_read *read)
 {
 	uint32_t lane = lane_table_roomy(&sender->lanes);
 	struct frame *chunk = read->chunk;
@@ -293,8 +292,8 @@ static void send_chunk(struct sender *sender, struct outgoing *outgoing,
 	read->chunk = NULL;
 	sender->stats.bytes_sent += length;
 	sender->unflushed = 1;
-	lane_table_send(
-	    &sender->lanes, &sender->outbox, lane, chunk, sender->now);
+	lane_table_send(&sender->lanes, &sender->outbox, lane, chunk,
+			sender->now);
 }
 
 void sender_read_back(struct sender *sender, const struct task_read *read)
@@ -309,7 +308,7 @@ void sender_read_back(struct sender *sender, const struct task_read *read)
 }
 
 void sender_read_done(struct sender *sender, struct outgoing *outgoing,
-    struct task_read *read)
+		      struct task_read *read)
 {
 	const struct digest *before;
 
@@ -331,8 +330,7 @@ void sender_read_done(struct sender *sender, struct outgoing *outgoing,
 		read->status = READ_CHANGED;
 		return;
 	}
-	if (leaf_table_set(outgoing->leaves, read->leaf, &read->digest) ==
-	    -1) {
+	if (leaf_table_set(outgoing->leaves, read->leaf, &read->digest) == -1) {
 		out_of_memory(sender);
 		return;
 	}
@@ -357,7 +355,7 @@ void sender_ack(struct sender *sender, const struct frame *frame)
 		out_of_memory(sender);
 	for (size_t i = 0; i < ack.range_count; i++) {
 		if (seq_set_add(&sender->acked, ack.ranges[i].first,
-		        ack.ranges[i].end) == -1)
+				ack.ranges[i].end) == -1)
 			out_of_memory(sender);
 	}
 	free(ack.ranges);
@@ -383,12 +381,13 @@ void sender_ack(struct sender *sender, const struct frame *frame)
 }
 
 static struct flight *find_flight(struct sender *sender,
-    const struct outgoing *outgoing, uint64_t leaf)
+				  const struct outgoing *outgoing,
+				  uint64_t leaf)
 {
 	struct flight *flight = sender->flights.next;
 
 	while (flight != &sender->flights &&
-	    (flight->outgoing != outgoing || flight->leaf != leaf))
+	       (flight->outgoing != outgoing || flight->leaf != leaf))
 		flight = flight->next;
 	return flight == &sender->flights ? NULL : flight;
 }
@@ -400,7 +399,7 @@ static int refused_too_often(struct outgoing *outgoing, uint64_t leaf)
 	    (uintptr_t)index_map_get(&outgoing->refused, leaf) + 1;
 
 	return count >= REFUSED_MAX ||
-	    index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
+	       index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
 }
 
 static void give_up_damaged(struct sender *sender, struct outgoing *outgoing)
@@ -409,7 +408,7 @@ static void give_up_damaged(struct sender *sender, struct outgoing *outgoing)
 	    .kind = REPORT_FAILED,
 	    .path = outgoing->entry->path,
 	    .text = "a chunk arrived damaged five times; "
-	            "check the memory and network of both ends",
+		    "check the memory and network of both ends",
 	};
 
 	sender->stats.files_failed++;
@@ -434,7 +433,7 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 	if (outgoing == NULL || outgoing->state == OUTGOING_ANNOUNCED ||
 	    nack.seq < outgoing->entry->first_seq ||
 	    nack.seq - outgoing->entry->first_seq >=
-	        entry_chunks(outgoing->entry))
+		entry_chunks(outgoing->entry))
 		return; /* late */
 	leaf = nack.seq - outgoing->entry->first_seq;
 	flight = find_flight(sender, outgoing, leaf);
@@ -448,8 +447,9 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 	if (nack.reason != NACK_LOST) {
 		report.path = outgoing->entry->path;
 		report.text = nack.reason == NACK_DIGEST
-		    ? "a chunk arrived damaged and is sent again"
-		    : "a staged chunk was damaged on disk and is sent again";
+				  ? "a chunk arrived damaged and is sent again"
+				  : "a staged chunk was damaged on disk and is "
+				    "sent again";
 		outbox_report(&sender->outbox, &report);
 	}
 	if (nack.reason == NACK_DIGEST && refused_too_often(outgoing, leaf))
@@ -469,8 +469,8 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 			continue;
 		if (outgoing->state == OUTGOING_ANNOUNCED ||
 		    outgoing->state == OUTGOING_COMMITTED)
-			sender_send(
-			    sender, message_entry_encode(outgoing->entry));
+			sender_send(sender,
+				    message_entry_encode(outgoing->entry));
 		if (outgoing->state == OUTGOING_COMMITTED &&
 		    entry_chunks(outgoing->entry) > 1)
 			commit(sender, outgoing, identical(outgoing));
@@ -484,7 +484,7 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 void sender_scan(struct sender *sender)
 {
 	uint64_t overdue = sender->config.resend_time
-	    << (sender->scans < 6 ? sender->scans : 6);
+			   << (sender->scans < 6 ? sender->scans : 6);
 	struct flight *flight = sender->flights.next;
 
 	sender->next_scan = sender->now + sender->config.resend_time;

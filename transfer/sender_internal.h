@@ -59,7 +59,7 @@ struct flight {
 	struct flight *previous;
 	struct outgoing *outgoing;
 	uint64_t leaf;
-	uint64_t sent;   /* when */
+	uint64_t sent; /* when */
 	uint32_t lane;
 	uint32_t length; /* of payload; 0 for a kept leaf */
 };
@@ -84,15 +84,15 @@ struct sender {
 	uint64_t flight_count;
 	uint64_t window_used;
 	struct seq_set acked;
-	uint64_t progress;     /* when the receiver last confirmed something */
-	uint64_t next_scan;    /* for unanswered frames */
-	unsigned scans;        /* in a row without progress: the wait doubles */
+	uint64_t progress;  /* when the receiver last confirmed something */
+	uint64_t next_scan; /* for unanswered frames */
+	unsigned scans;     /* in a row without progress: the wait doubles */
 
-	unsigned reads;      /* tasks that are out */
-	size_t read_bytes;   /* of chunks in them */
-	int walking;         /* a walk task is out */
+	unsigned reads;    /* tasks that are out */
+	size_t read_bytes; /* of chunks in them */
+	int walking;       /* a walk task is out */
 	int walk_ended;
-	int unflushed;       /* something was sent since the last FLUSH */
+	int unflushed; /* something was sent since the last FLUSH */
 	int bye_sent;
 	uint64_t stats_sent; /* when */
 
@@ -102,17 +102,17 @@ struct sender {
 };
 
 /* What is read ahead of the lanes at most. */
-#define READS_MAX 64
-#define READ_BYTES_MAX ((size_t)4 << 20)
+#define READS_MAX       64
+#define READ_BYTES_MAX  ((size_t)4 << 20)
 /* Entries under way at most; the receiver refuses twice as many. */
-#define ENTRIES_MAX 4096
+#define ENTRIES_MAX     4096
 #define ENTRY_BYTES_MAX ((size_t)8 << 20)
 /* Chunks and kept leaves under way at most. */
-#define FLIGHTS_MAX 8192
+#define FLIGHTS_MAX     8192
 /* A chunk whose digest is wrong so often, and a file that changed so often
  * while it was read, is given up. */
-#define REFUSED_MAX 5
-#define CHANGES_MAX 3
+#define REFUSED_MAX     5
+#define CHANGES_MAX     3
 
 /* sender.c */
 void sender_send(struct sender *, struct frame *); /* on the control lane */
@@ -126,7 +126,7 @@ int sender_announce(struct sender *, struct entry *, unsigned changes);
 /* sender_need.c: what the receiver has */
 void sender_need(struct sender *, const struct frame *);
 void sender_compared(struct sender *, struct outgoing *,
-    const struct task_read *);
+		     const struct task_read *);
 /* Send KEEP frames for leaves in same, as far as there is room. */
 void sender_keep(struct sender *, struct outgoing *);
 
@@ -138,7 +138,7 @@ void sender_read_done(struct sender *, struct outgoing *, struct task_read *);
 void sender_read_back(struct sender *, const struct task_read *);
 /* A leaf is on its way on lane. */
 int sender_add_flight(struct sender *, struct outgoing *, uint64_t leaf,
-    uint32_t lane, uint32_t length);
+		      uint32_t lane, uint32_t length);
 void sender_ack(struct sender *, const struct frame *);
 void sender_nack(struct sender *, const struct frame *);
 void sender_lane_lost(struct sender *, uint32_t lane);
@@ -150,7 +150,7 @@ void sender_record_plan(struct sender *, struct entry *);
 void sender_record_leaf(struct sender *, struct entry *, uint64_t leaf);
 /* ledger: 1 if the file was sent, so that the ledger gets a line. */
 void sender_record_receipt(struct sender *, struct entry *, int ledger,
-    const struct digest *);
+			   const struct digest *);
 /* Send the record task if it is due, or now. */
 void sender_record_flush(struct sender *, int now);
 

@@ -12,7 +12,7 @@
 
 /* Note the digests of one NEED frame. */
 static int note_held(struct sender *sender, struct outgoing *outgoing,
-    const struct message_need *need)
+		     const struct message_need *need)
 {
 	int compare = (need->flags & NEED_COMPARE) != 0;
 	uint64_t size = outgoing->entry->size;
@@ -25,13 +25,13 @@ static int note_held(struct sender *sender, struct outgoing *outgoing,
 		memcpy(digest.bytes, need->digests + 16 * (size_t)i, 16);
 		if (compare) {
 			failed = leaf_table_set(outgoing->held, leaf, &digest);
-			failed |= seq_set_add(
-			    &outgoing->compare, leaf, leaf + 1);
+			failed |=
+			    seq_set_add(&outgoing->compare, leaf, leaf + 1);
 		} else {
 			failed =
 			    leaf_table_set(outgoing->leaves, leaf, &digest);
-			failed |= seq_set_remove(
-			    &outgoing->todo, leaf, leaf + 1);
+			failed |=
+			    seq_set_remove(&outgoing->todo, leaf, leaf + 1);
 			sender->stats.bytes_reused += leaf_length(size, leaf);
 			sender->stats.bytes_confirmed +=
 			    leaf_length(size, leaf);
@@ -42,34 +42,36 @@ static int note_held(struct sender *sender, struct outgoing *outgoing,
 	/* What is compared is sent only if it turns out to differ. */
 	if (compare && need->leaf_count > 0)
 		return seq_set_remove(&outgoing->todo, need->first_leaf,
-		    need->first_leaf + need->leaf_count);
+				      need->first_leaf + need->leaf_count);
 	return 0;
 }
 
 /* Check what the decoder cannot know: the leaves are of this file. */
 static int plausible(const struct outgoing *outgoing,
-    const struct message_need *need)
+		     const struct message_need *need)
 {
 	uint64_t chunks = entry_chunks(outgoing->entry);
 
 	return outgoing->entry->type == ENTRY_FILE &&
-	    need->first_leaf <= chunks &&
-	    need->leaf_count <= chunks - need->first_leaf;
+	       need->first_leaf <= chunks &&
+	       need->leaf_count <= chunks - need->first_leaf;
 }
 
 static void fail_implausible(struct sender *sender,
-    const struct outgoing *outgoing, const struct message_need *need)
+			     const struct outgoing *outgoing,
+			     const struct message_need *need)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text),
+	snprintf(
+	    text, sizeof(text),
 	    "NEED frame for leaves %llu to %llu of entry %llu, which has %llu",
 	    (unsigned long long)need->first_leaf,
 	    (unsigned long long)need->first_leaf + need->leaf_count,
 	    (unsigned long long)need->entry,
 	    (unsigned long long)(outgoing->entry->type == ENTRY_FILE
-	            ? entry_chunks(outgoing->entry)
-	            : 0));
+				     ? entry_chunks(outgoing->entry)
+				     : 0));
 	sender_fail(sender, EXIT_PROTOCOL, text);
 }
 
@@ -95,7 +97,7 @@ void sender_need(struct sender *sender, const struct frame *frame)
 		outgoing->held = leaf_table_create();
 		if (outgoing->held == NULL ||
 		    seq_set_add(&outgoing->todo, 0,
-		        entry_chunks(outgoing->entry)) == -1)
+				entry_chunks(outgoing->entry)) == -1)
 			goto out_of_memory;
 	}
 	if (note_held(sender, outgoing, &need) == -1)
@@ -107,8 +109,8 @@ void sender_need(struct sender *sender, const struct frame *frame)
 	if (need.flags & NEED_LAST) {
 		sender_record_plan(sender, outgoing->entry);
 		outgoing->state = outgoing->compare.count > 0
-		    ? OUTGOING_COMPARING
-		    : OUTGOING_SENDING;
+				      ? OUTGOING_COMPARING
+				      : OUTGOING_SENDING;
 		sender_queue(sender, outgoing);
 	}
 	return;
@@ -118,10 +120,9 @@ out_of_memory:
 }
 
 void sender_compared(struct sender *sender, struct outgoing *outgoing,
-    const struct task_read *read)
+		     const struct task_read *read)
 {
-	const struct digest *held =
-	    leaf_table_get(outgoing->held, read->leaf);
+	const struct digest *held = leaf_table_get(outgoing->held, read->leaf);
 	int failed;
 
 	if (held != NULL && digest_equal(held, &read->digest)) {
@@ -147,16 +148,16 @@ void sender_keep(struct sender *sender, struct outgoing *outgoing)
 	uint32_t lane = lane_table_control(&sender->lanes);
 
 	while (sender->flight_count < FLIGHTS_MAX &&
-	    seq_set_next_range(&outgoing->same, 0, &range)) {
+	       seq_set_next_range(&outgoing->same, 0, &range)) {
 		if (range.end - range.first > NEED_LEAVES_MAX)
 			range.end = range.first + NEED_LEAVES_MAX;
 		for (uint64_t leaf = range.first; leaf < range.end; leaf++) {
-			if (sender_add_flight(
-			        sender, outgoing, leaf, lane, 0) == -1)
+			if (sender_add_flight(sender, outgoing, leaf, lane,
+					      0) == -1)
 				goto out_of_memory;
 		}
-		if (seq_set_remove(
-		        &outgoing->same, range.first, range.end) == -1)
+		if (seq_set_remove(&outgoing->same, range.first, range.end) ==
+		    -1)
 			goto out_of_memory;
 		sender->unflushed = 1;
 		sender_send(sender, message_keep_encode(&keep));

@@ -43,7 +43,7 @@ void sender_record_plan(struct sender *sender, struct entry *entry)
 }
 
 void sender_record_leaf(struct sender *sender, struct entry *entry,
-    uint64_t leaf)
+			uint64_t leaf)
 {
 	struct record_item *item;
 
@@ -66,7 +66,7 @@ void sender_record_leaf(struct sender *sender, struct entry *entry,
 }
 
 void sender_record_receipt(struct sender *sender, struct entry *entry,
-    int ledger, const struct digest *file)
+			   int ledger, const struct digest *file)
 {
 	struct record_item *item;
 
@@ -86,9 +86,8 @@ void sender_record_flush(struct sender *sender, int now)
 
 	if (task == NULL)
 		return;
-	if (!now &&
-	    (sender->recording ||
-	        sender->now < sender->recorded + RECORD_INTERVAL))
+	if (!now && (sender->recording ||
+		     sender->now < sender->recorded + RECORD_INTERVAL))
 		return;
 	task->record->total_files = sender->stats.total_files;
 	task->record->total_bytes = sender->stats.total_bytes;

@@ -9,7 +9,7 @@
 #include "transfer/session_internal.h"
 
 int session_init(struct session *session, struct io *io,
-    const struct transfer_observer *observer)
+		 const struct transfer_observer *observer)
 {
 	memset(session, 0, sizeof(*session));
 	session->io = io;
@@ -99,7 +99,7 @@ static int fail_as_told(struct session *session, const struct frame *frame)
 	if (message_error_decode(frame, &error) == -1 ||
 	    error.code == EXIT_DONE)
 		return session_fail(session, EXIT_PROTOCOL,
-		    "the far end sent a malformed error frame");
+				    "the far end sent a malformed error frame");
 	text = strndup(error.text, error.text_length);
 	return session_fail_text(session, error.code, text);
 }
@@ -110,17 +110,19 @@ static int fail_as_lost(struct session *session)
 
 	session->down = 1;
 	return session_fail(session, lane->code != 0 ? lane->code : EXIT_LOST,
-	    lane->text != NULL ? lane->text
-			       : "the far end closed the connection");
+			    lane->text != NULL
+				? lane->text
+				: "the far end closed the connection");
 }
 
 static int fail_at_type(struct session *session, enum frame_type wanted,
-    const struct frame *frame)
+			const struct frame *frame)
 {
 	char *text;
 
 	if (asprintf(&text, "the far end sent a %s frame in place of %s",
-		frame_type_name(frame->type), frame_type_name(wanted)) == -1)
+		     frame_type_name(frame->type),
+		     frame_type_name(wanted)) == -1)
 		text = NULL;
 	return session_fail_text(session, EXIT_PROTOCOL, text);
 }
@@ -132,7 +134,8 @@ static int next_frame(struct session *session, struct frame **frame)
 
 	*frame = NULL;
 	if (!inbox_take(session->inbox, &event,
-		session->io->clock(session->io->context) + WATCH_INTERVAL))
+			session->io->clock(session->io->context) +
+			    WATCH_INTERVAL))
 		return 0;
 	if (event.type == EVENT_LANE_DOWN)
 		return fail_as_lost(session);
@@ -142,7 +145,7 @@ static int next_frame(struct session *session, struct frame **frame)
 }
 
 int session_expect_any(struct session *session, enum frame_type wanted,
-    enum frame_type or_type, struct frame **result)
+		       enum frame_type or_type, struct frame **result)
 {
 	uint64_t start = session->io->clock(session->io->context);
 	struct frame *frame;
@@ -152,12 +155,11 @@ int session_expect_any(struct session *session, enum frame_type wanted,
 		    next_frame(session, &frame) == -1)
 			return -1;
 		if (frame == NULL) {
-			uint64_t now =
-			    session->io->clock(session->io->context);
+			uint64_t now = session->io->clock(session->io->context);
 
 			if (now - start > SESSION_SILENCE)
 				return session_fail(session, EXIT_LOST,
-				    "the far end says nothing");
+						    "the far end says nothing");
 			continue;
 		}
 		if (frame->type == wanted || frame->type == or_type) {
@@ -176,7 +178,7 @@ int session_expect_any(struct session *session, enum frame_type wanted,
 }
 
 int session_expect(struct session *session, enum frame_type wanted,
-    struct frame **frame)
+		   struct frame **frame)
 {
 	return session_expect_any(session, wanted, wanted, frame);
 }

@@ -41,7 +41,7 @@ struct session {
 
 /* Nothing is connected yet.  0; -1: no memory. */
 int session_init(struct session *, struct io *,
-    const struct transfer_observer *);
+		 const struct transfer_observer *);
 /* Sends what is queued, closes the lane, frees all. */
 void session_release(struct session *);
 
@@ -62,7 +62,7 @@ int session_send(struct session *, struct frame *);
 int session_expect(struct session *, enum frame_type wanted, struct frame **);
 /* As session_expect, of either type. */
 int session_expect_any(struct session *, enum frame_type,
-    enum frame_type or_type, struct frame **);
+		       enum frame_type or_type, struct frame **);
 
 /*
  * Run as the reading end from OFFER to BYE.  The source is open, with its
@@ -70,13 +70,15 @@ int session_expect_any(struct session *, enum frame_type,
  * instead.
  */
 int session_run_source(struct session *, struct source *,
-    const struct message_offer *, const uint8_t uuid[16], uint32_t options);
+		       const struct message_offer *, const uint8_t uuid[16],
+		       uint32_t options);
 
 /*
  * Run as the writing end from OFFER to BYE.  config has all but the offer;
  * entries and seqs are numbered from the given numbers at least.
  */
 int session_run_target(struct session *, const struct target_config *,
-    uint64_t next_entry, uint64_t next_seq, uint32_t options);
+		       uint64_t next_entry, uint64_t next_seq,
+		       uint32_t options);
 
 #endif

@@ -40,7 +40,7 @@ static void do_action(struct loop *loop, struct engine_action *action)
 			frame_free(action->frame);
 		else
 			lane_send(session->lane, action->frame,
-			    loop->engine->epoch);
+				  loop->engine->epoch);
 		break;
 	case ACTION_TASK:
 		workers_put(loop->workers, action->task);
@@ -91,7 +91,7 @@ static void turn(struct loop *loop)
 		uint64_t deadline = engine_deadline(engine);
 
 		if (!inbox_take(session->inbox, &event,
-			watch < deadline ? watch : deadline))
+				watch < deadline ? watch : deadline))
 			event.type = EVENT_TIME;
 		handle(loop, &event);
 		engine_stats(engine, &session->stats);
@@ -110,14 +110,14 @@ static void collect_tasks(struct loop *loop)
 
 	workers_free(loop->workers);
 	while (inbox_take(loop->session->inbox, &event, 0)) {
-		event.now = loop->session->io->clock(
-		    loop->session->io->context);
+		event.now =
+		    loop->session->io->clock(loop->session->io->context);
 		engine_handle(loop->engine->engine, &event);
 	}
 }
 
 int session_run_engine(struct session *session,
-    const struct session_engine *engine)
+		       const struct session_engine *engine)
 {
 	struct loop loop = {.session = session, .engine = engine};
 

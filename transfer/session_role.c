@@ -18,12 +18,12 @@ static void begin(struct session *session, const struct message_ready *ready)
 	memcpy(session->uuid, ready->uuid, sizeof(session->uuid));
 	if (observer->session != NULL)
 		observer->session(observer->cookie, session->uuid,
-		    session->resumed);
+				  session->resumed);
 }
 
 static void configure(const struct session *session,
-    struct engine_config *config, const struct message_ready *ready,
-    uint32_t options)
+		      struct engine_config *config,
+		      const struct message_ready *ready, uint32_t options)
 {
 	engine_config_default(config);
 	config->epoch = ready->epoch;
@@ -64,13 +64,13 @@ static int expect_ready(struct session *session, struct message_ready *ready)
 	frame_free(frame);
 	if (result == -1)
 		return session_fail(session, EXIT_PROTOCOL,
-		    "the far end sent a malformed ready frame");
+				    "the far end sent a malformed ready frame");
 	return 0;
 }
 
 int session_run_source(struct session *session, struct source *source,
-    const struct message_offer *offer, const uint8_t uuid[16],
-    uint32_t options)
+		       const struct message_offer *offer,
+		       const uint8_t uuid[16], uint32_t options)
 {
 	struct session_engine engine = {.run = source_task, .cookie = source};
 	struct journal_summary summary;
@@ -84,7 +84,7 @@ int session_run_source(struct session *session, struct source *source,
 	if (memcmp(ready.uuid, uuid, sizeof(ready.uuid)) != 0 &&
 	    source_open_journal(source, ready.uuid, &summary) == -1) {
 		if (asprintf(&text, "the journal of this end: %s",
-			strerror(errno)) == -1)
+			     strerror(errno)) == -1)
 			text = NULL;
 		return session_fail_text(session, EXIT_FILE_IO, text);
 	}
@@ -107,8 +107,8 @@ static void target_task(void *target, struct task *task)
 
 /* Take the offer from the far end and open the target for it. */
 static int open_target(struct session *session,
-    const struct target_config *wanted, struct target **target,
-    struct message_ready *ready)
+		       const struct target_config *wanted,
+		       struct target **target, struct message_ready *ready)
 {
 	struct target_config config = *wanted;
 	struct message_offer offer;
@@ -121,7 +121,7 @@ static int open_target(struct session *session,
 	if (message_offer_decode(frame, &offer) == -1) {
 		frame_free(frame);
 		return session_fail(session, EXIT_PROTOCOL,
-		    "the far end sent a malformed offer frame");
+				    "the far end sent a malformed offer frame");
 	}
 	config.offer = &offer;
 	result = target_open(&config, target, ready, &text);
@@ -131,8 +131,8 @@ static int open_target(struct session *session,
 	frame_free(frame);
 	if (result == TARGET_OPEN)
 		return 0;
-	return session_fail_text(session,
-	    result == TARGET_HELD ? EXIT_HELD : EXIT_FILE_IO, text);
+	return session_fail_text(
+	    session, result == TARGET_HELD ? EXIT_HELD : EXIT_FILE_IO, text);
 }
 
 static uint64_t higher(uint64_t one, uint64_t other)
@@ -141,8 +141,8 @@ static uint64_t higher(uint64_t one, uint64_t other)
 }
 
 int session_run_target(struct session *session,
-    const struct target_config *wanted, uint64_t next_entry, uint64_t next_seq,
-    uint32_t options)
+		       const struct target_config *wanted, uint64_t next_entry,
+		       uint64_t next_seq, uint32_t options)
 {
 	struct session_engine engine = {.run = target_task};
 	struct message_ready ready;

@@ -15,18 +15,18 @@ struct source;
 
 struct source_config {
 	struct io *io;
-	int start_dir;       /* paths are relative to it (AT_FDCWD) */
-	char **paths;        /* as the user wrote them */
+	int start_dir; /* paths are relative to it (AT_FDCWD) */
+	char **paths;  /* as the user wrote them */
 	size_t path_count;
-	int state_dir;       /* -1: keep no journal and no ledger */
+	int state_dir; /* -1: keep no journal and no ledger */
 };
 
 /*
  * Look at the paths (each must exist) and say what they are.  *offer.name
  * stays the source's.  NULL with errno, *text malloc'd: "path: why".
  */
-struct source *source_open(const struct source_config *,
-    struct message_offer *, char **text);
+struct source *source_open(const struct source_config *, struct message_offer *,
+			   char **text);
 
 /*
  * Open the journal STATE/transfers/<uuid>/journal, before the first
@@ -34,7 +34,7 @@ struct source *source_open(const struct source_config *,
  * with errno.
  */
 int source_open_journal(struct source *, const uint8_t uuid[16],
-    struct journal_summary *summary);
+			struct journal_summary *summary);
 
 void source_run(struct source *, struct task *);
 

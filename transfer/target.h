@@ -18,19 +18,19 @@ struct target;
 
 struct target_config {
 	struct io *io;
-	int start_dir;     /* path is relative to it (AT_FDCWD) */
-	const char *path;  /* the target as the user wrote it */
+	int start_dir;    /* path is relative to it (AT_FDCWD) */
+	const char *path; /* the target as the user wrote it */
 	const struct message_offer *offer;
 	uint8_t uuid[16];   /* proposed */
 	uint8_t client[16]; /* of the client's process: shown to who is kept
-	                       out; a holder with the same uuid is fenced */
+			       out; a holder with the same uuid is fenced */
 	int state_dir;      /* -1: keep no ledger */
 };
 
 enum target_result {
-	TARGET_OPEN,   /* *target is ready */
-	TARGET_HELD,   /* another run holds it: *text says who; exit 75 */
-	TARGET_FAILED  /* errno, *text: "path: why" */
+	TARGET_OPEN,  /* *target is ready */
+	TARGET_HELD,  /* another run holds it: *text says who; exit 75 */
+	TARGET_FAILED /* errno, *text: "path: why" */
 };
 
 /*
@@ -39,7 +39,7 @@ enum target_result {
  * journal.  *ready is filled in but for the epoch's meaning to others.
  */
 enum target_result target_open(const struct target_config *, struct target **,
-    struct message_ready *ready, char **text);
+			       struct message_ready *ready, char **text);
 
 void target_run(struct target *, struct task *);
 void target_close(struct target *);

@@ -42,9 +42,9 @@ struct task {
 	struct task *next; /* for whoever owns it */
 	void *owner;       /* the engine's note on what it was for */
 	int error;         /* out: 0, or errno of the whole task */
-	char *text;        /* out: with error, malloc'd: "what failed: why"; with
-	                      the path in front if it ends the session (ENOSPC,
-	                      EDQUOT, EIO, EROFS, or nothing left to work with) */
+	char *text; /* out: with error, malloc'd: "what failed: why"; with
+		       the path in front if it ends the session (ENOSPC,
+		       EDQUOT, EIO, EROFS, or nothing left to work with) */
 	union {
 		struct task_walk *walk;
 		struct task_read *read;
@@ -71,8 +71,8 @@ struct task_walk {
 	struct walk_item {
 		struct entry *entry; /* taken by the engine (set to NULL), or */
 		enum problem_kind problem; /* entry NULL: path and text say */
-		char *path;          /* as the user would name it; owned */
-		char *text;          /* owned */
+		char *path; /* as the user would name it; owned */
+		char *text; /* owned */
 	} items[WALK_BATCH];
 	size_t count;
 	int end; /* out: nothing comes after these */
@@ -111,7 +111,7 @@ struct task_record {
 		uint32_t leaf_count;
 		int ledger;         /* RECEIPT: of a file that was sent */
 		struct digest file; /* RECEIPT */
-	} *items; /* malloc'd */
+	} * items;                  /* malloc'd */
 	size_t count;
 	size_t capacity;
 	uint64_t total_files, total_bytes; /* 0: not known */
@@ -122,7 +122,7 @@ enum examine_verdict {
 	EXAMINE_EMPTY,  /* nothing staged: all is needed.  Also for links */
 	EXAMINE_STAGED, /* staged leaves of this version: digests in leaves */
 	EXAMINE_OLDER,  /* staged leaves of another version, or without a
-	                   journal: leaves empty, to be hashed first */
+			   journal: leaves empty, to be hashed first */
 	EXAMINE_TARGET, /* checksum: compare with the target's file */
 	EXAMINE_MADE,   /* a folder, now there */
 	EXAMINE_FAILED  /* text says why */
@@ -134,7 +134,7 @@ struct task_examine {
 		enum examine_verdict verdict;
 		uint64_t basis_size;       /* OLDER, TARGET: bytes to compare */
 		struct leaf_table *leaves; /* STAGED, OLDER: digests from the
-		                              journal; taken.  May be NULL */
+					      journal; taken.  May be NULL */
 		char *text;                /* FAILED; owned */
 	} items[EXAMINE_BATCH];
 	size_t count;
@@ -146,7 +146,7 @@ struct task_hash {
 	const struct entry *entry;
 	uint64_t leaf;
 	int basis;
-	uint64_t basis_size; /* of the file hashed */
+	uint64_t basis_size;  /* of the file hashed */
 	struct digest digest; /* out; task.error if it cannot be read */
 };
 
@@ -158,15 +158,15 @@ struct staged {
 	int descriptor; /* -1: closed */
 	int unsynced;   /* closed since written: only sync_all covers it */
 	int dressed;    /* it has its size, mode and time, and had them when
-	                   the group synced it that its last leaf was in */
+			   the group synced it that its last leaf was in */
 };
 
 struct task_write {
 	const struct entry *entry;
 	struct staged *staged;
 	struct frame *chunk; /* NULL: a kept leaf of the target's file, to be
-	                        copied from there; or with length 0: an empty
-	                        file is to be staged */
+				copied from there; or with length 0: an empty
+				file is to be staged */
 	const uint8_t *data; /* in chunk */
 	uint64_t leaf;
 	uint32_t length;
@@ -185,23 +185,23 @@ struct task_group {
 	struct group_file {
 		struct staged *staged; /* written since the last group */
 		const struct entry *entry;
-	} *files;
+	} * files;
 	size_t file_count;
 	struct group_leaf {
 		const struct entry *entry;
 		uint64_t leaf;
 		struct digest digest;
-	} *leaves; /* to be journaled as confirmed */
+	} * leaves; /* to be journaled as confirmed */
 	size_t leaf_count;
 	const struct entry **planned; /* journal these first */
 	size_t planned_count;
 	struct group_receipt {
 		const struct entry *entry; /* renamed by an earlier PLACE */
 		struct digest file;
-	} *receipts;
+	} * receipts;
 	size_t receipt_count;
 	int settle; /* folders were made, or files found in place that an
-	               earlier run may not have synced: one sync_all */
+		       earlier run may not have synced: one sync_all */
 	uint64_t total_files, total_bytes;
 };
 
@@ -211,9 +211,9 @@ struct task_place {
 	struct place_item {
 		const struct entry *entry;
 		struct staged *staged; /* files; NULL for links, folders */
-		char *text; /* out: NULL, or why it failed; owned */
-		int in_place; /* COMMIT_IDENTICAL: attributes only */
-	} *items;
+		char *text;            /* out: NULL, or why it failed; owned */
+		int in_place;          /* COMMIT_IDENTICAL: attributes only */
+	} * items;
 	size_t count;
 };
 

@@ -29,7 +29,7 @@ struct run {
 	unsigned failures;   /* in a row, without progress */
 	uint64_t progressed; /* when the last progress was seen */
 	uint64_t confirmed;  /* bytes, by the sessions before this one, that
-	                        were not there before this run */
+				were not there before this run */
 	uint64_t placed;     /* files, likewise */
 };
 
@@ -78,7 +78,7 @@ static int fail_errno(struct session *session, int code, const char *what)
 }
 
 static int connect_lane(struct run *run, struct session *session,
-    uint8_t nonce[16])
+			uint8_t nonce[16])
 {
 	const struct transfer_carrier *carrier = &run->request->carrier;
 	struct io *io = run->request->io;
@@ -91,7 +91,7 @@ static int connect_lane(struct run *run, struct session *session,
 	for (int i = 0; i < 16; i++)
 		snprintf(digits + 2 * i, 3, "%02x", nonce[i]);
 	if (carrier->connect(carrier->cookie, session->inbox, 0, digits,
-		&session->lane, &code, &text) == -1)
+			     &session->lane, &code, &text) == -1)
 		return session_fail_text(session, code, text);
 	return 0;
 }
@@ -111,12 +111,15 @@ static int exchange_hello(struct session *session, const uint8_t nonce[16])
 		return -1;
 	result = message_hello_decode(frame, &hello);
 	frame_free(frame);
-	if (result == -1 || memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
-		return session_fail(session, EXIT_PROTOCOL,
+	if (result == -1 ||
+	    memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
+		return session_fail(
+		    session, EXIT_PROTOCOL,
 		    "the far end's hello is not an answer to ours");
 	if (hello.version_lowest > PROTOCOL_VERSION ||
 	    hello.version_highest < PROTOCOL_VERSION)
-		return session_fail(session, EXIT_INCOMPATIBLE,
+		return session_fail(
+		    session, EXIT_INCOMPATIBLE,
 		    "the far end's ferry speaks another protocol version; "
 		    "update the older of both");
 	return 0;
@@ -124,7 +127,7 @@ static int exchange_hello(struct session *session, const uint8_t nonce[16])
 
 /* summary: the numbers that this end has used; NULL if it has none. */
 static int send_open(struct run *run, struct session *session,
-    const struct journal_summary *summary)
+		     const struct journal_summary *summary)
 {
 	const struct transfer_request *request = run->request;
 	struct message_open open = {
@@ -149,7 +152,7 @@ static int send_open(struct run *run, struct session *session,
 }
 
 static int start(struct run *run, struct session *session,
-    const struct journal_summary *summary)
+		 const struct journal_summary *summary)
 {
 	uint8_t nonce[16];
 
@@ -184,7 +187,7 @@ static void push(struct run *run, struct session *session)
 		fail_errno(session, EXIT_FILE_IO, "the journal of this end");
 	else if (start(run, session, &summary) == 0)
 		session_run_source(session, source, &offer, request->uuid,
-		    request->options);
+				   request->options);
 	source_close(source);
 }
 
@@ -206,7 +209,7 @@ static void pull(struct run *run, struct session *session)
 
 /* Frames hold whole lines. */
 static int take_lines(struct run *run, struct session *session,
-    const struct frame *frame)
+		      const struct frame *frame)
 {
 	const struct transfer_observer *observer = &run->request->observer;
 	const char *text = (const char *)frame_body(frame);
@@ -217,11 +220,12 @@ static int take_lines(struct run *run, struct session *session,
 		const char *line_end = memchr(text, '\n', (size_t)(end - text));
 
 		if (line_end == NULL)
-			return session_fail(session, EXIT_PROTOCOL,
+			return session_fail(
+			    session, EXIT_PROTOCOL,
 			    "the far end sent half a line of a manifest");
 		line_end++;
 		code = observer->manifest(observer->cookie, text,
-		    (size_t)(line_end - text));
+					  (size_t)(line_end - text));
 		if (code != 0)
 			return session_fail(session, code, "stopped");
 		text = line_end;
@@ -238,9 +242,9 @@ static void verify(struct run *run, struct session *session)
 		return;
 	session->up = 1;
 	while (!at_end && session_expect_any(session, FRAME_MANIFEST, FRAME_BYE,
-			      &frame) == 0) {
+					     &frame) == 0) {
 		at_end = frame->type == FRAME_BYE ||
-		    take_lines(run, session, frame) == -1;
+			 take_lines(run, session, frame) == -1;
 		frame_free(frame);
 	}
 }
@@ -255,8 +259,8 @@ static void run_session(struct run *run)
 
 	free(result->text);
 	result->text = NULL;
-	if (session_init(&session, run->request->io,
-		&run->request->observer) == -1) {
+	if (session_init(&session, run->request->io, &run->request->observer) ==
+	    -1) {
 		result->code = EXIT_FILE_IO;
 		return;
 	}
@@ -326,7 +330,7 @@ static int try_again(struct run *run)
 	result->retries++;
 	if (observer->retry != NULL)
 		observer->retry(observer->cookie, result->retries, wait,
-		    result->text);
+				result->text);
 	code = wait_for(run, wait);
 	if (code == 0)
 		return 1;
@@ -337,7 +341,7 @@ static int try_again(struct run *run)
 }
 
 void transfer_run(const struct transfer_request *request,
-    struct transfer_result *result)
+		  struct transfer_result *result)
 {
 	struct run run = {.request = request, .result = result};
 	const struct transfer_observer *observer = &request->observer;
@@ -345,7 +349,7 @@ void transfer_run(const struct transfer_request *request,
 	memset(result, 0, sizeof(*result));
 	memcpy(result->uuid, request->uuid, sizeof(result->uuid));
 	if (request->io->random(request->io->context, run.client,
-		sizeof(run.client)) == -1) {
+				sizeof(run.client)) == -1) {
 		result->code = EXIT_FILE_IO;
 		result->text = strdup("no random numbers to be had");
 		return;

@@ -24,7 +24,7 @@ struct transfer_observer {
 	void (*session)(void *, const uint8_t uuid[16], int resumed);
 	/* A connection was lost or refused; the next try comes after wait. */
 	void (*retry)(void *, unsigned attempt, uint64_t wait_nanoseconds,
-	    const char *why);
+		      const char *why);
 	/* Nonzero ends the transfer in order: an exit code (20, 30 ...). */
 	int (*stop)(void *);
 	/* One line of a manifest (OPERATION_VERIFY); nonzero ends it. */
@@ -41,7 +41,7 @@ struct transfer_carrier {
 	 * stop as in the observer: asked while connecting.
 	 */
 	int (*connect)(void *, struct inbox *, uint32_t id, const char *nonce,
-	    struct lane **lane, int *code, char **text);
+		       struct lane **lane, int *code, char **text);
 };
 
 struct transfer_request {
@@ -56,7 +56,7 @@ struct transfer_request {
 	struct transfer_carrier carrier;
 	struct transfer_observer observer;
 	uint64_t give_up; /* nanoseconds without a confirmed byte or a session
-	                     before a lost connection is final; 0: never */
+			     before a lost connection is final; 0: never */
 };
 
 struct transfer_result {
@@ -76,6 +76,6 @@ void transfer_run(const struct transfer_request *, struct transfer_result *);
  * client is done or gone.  Returns an exit code.  nonce is echoed in HELLO.
  */
 int agent_run(struct io *, int in, int out, const uint8_t nonce[16],
-    int state_dir);
+	      int state_dir);
 
 #endif

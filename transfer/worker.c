@@ -65,7 +65,7 @@ static void *work(void *argument)
 }
 
 struct workers *workers_create(struct inbox *inbox,
-    void (*run)(void *, struct task *), void *cookie)
+			       void (*run)(void *, struct task *), void *cookie)
 {
 	struct workers *workers = calloc(1, sizeof(*workers));
 

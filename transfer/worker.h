@@ -13,7 +13,8 @@ struct workers;
 
 /* run is source_run or target_run with its first argument.  NULL: no memory. */
 struct workers *workers_create(struct inbox *,
-    void (*run)(void *cookie, struct task *), void *cookie);
+			       void (*run)(void *cookie, struct task *),
+			       void *cookie);
 
 /* The task is the workers' until it comes back.  A thread that cannot be
  * started fails the task with its errno. */

@@ -6,6 +6,7 @@
 #include "tests/sim/disk_private.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,11 @@ void disk_stop_after(struct disk *disk, uint64_t calls)
 	disk->stop_after = calls;
 }
 
+void disk_stop(struct disk *disk)
+{
+	disk->stopped = 1;
+}
+
 int disk_stopped(const struct disk *disk)
 {
 	return disk->stopped;
@@ -215,15 +221,11 @@ const char *disk_misuse(const struct disk *disk)
 	return disk->misuse[0] ? disk->misuse : NULL;
 }
 
-static void snapshot_add(struct snapshot *snapshot, size_t *capacity,
-			 const struct inode *inode, const char *path)
+static void item_fill(struct snapshot_item *item, const struct inode *inode,
+		      const char *path)
 {
-	struct snapshot_item *item;
 	size_t index;
 
-	snapshot->items = sim_grow(snapshot->items, snapshot->count, capacity,
-				   sizeof(*snapshot->items));
-	item = &snapshot->items[snapshot->count++];
 	memset(item, 0, sizeof(*item));
 	item->path = sim_copy(path);
 	item->mode = inode->now.mode;
@@ -233,12 +235,9 @@ static void snapshot_add(struct snapshot *snapshot, size_t *capacity,
 	item->size = S_ISREG(item->mode) ? inode->size : 0;
 	item->block_count =
 	    (size_t)((item->size + PAGE_BYTES - 1) / PAGE_BYTES);
-	if (item->block_count > 0) {
-		item->blocks = sim_allocate(NULL, item->block_count *
-						      sizeof(struct block *));
-		memset(item->blocks, 0,
-		       item->block_count * sizeof(struct block *));
-	}
+	if (item->block_count > 0)
+		item->blocks =
+		    sim_zeroed(item->block_count * sizeof(struct block *));
 	for (index = 0; index < item->block_count && index < inode->page_count;
 	     index++) {
 		item->blocks[index] = inode->pages[index].cached;
@@ -247,12 +246,37 @@ static void snapshot_add(struct snapshot *snapshot, size_t *capacity,
 	}
 }
 
+int disk_look(const struct disk *disk, const char *path,
+	      struct snapshot_item *item)
+{
+	const struct inode *inode = disk->root;
+	const char *rest = path;
+
+	while (inode != NULL && *rest != 0) {
+		size_t length = strcspn(rest, "/");
+		char name[NAME_MAX + 1];
+
+		if (length > NAME_MAX)
+			return 0;
+		memcpy(name, rest, length);
+		name[length] = 0;
+		inode = name_find(&inode->names, name);
+		rest += length;
+		rest += *rest == '/';
+	}
+	if (inode != NULL)
+		item_fill(item, inode, path);
+	return inode != NULL;
+}
+
 static void snapshot_walk(struct snapshot *snapshot, size_t *capacity,
 			  const struct inode *inode, const char *path)
 {
 	size_t index;
 
-	snapshot_add(snapshot, capacity, inode, path);
+	snapshot->items = sim_grow(snapshot->items, snapshot->count, capacity,
+				   sizeof(*snapshot->items));
+	item_fill(&snapshot->items[snapshot->count++], inode, path);
 	for (index = 0; index < inode->names.count; index++) {
 		const struct name *name = &inode->names.names[index];
 		size_t size = strlen(path) + strlen(name->text) + 2;

@@ -52,6 +52,8 @@ void disk_fail_sync(struct disk *, uint64_t after);
  * an effect any more, and all but close fails with EIO.  UINT64_MAX: never.
  */
 void disk_stop_after(struct disk *, uint64_t calls);
+/* It dies now. */
+void disk_stop(struct disk *);
 int disk_stopped(const struct disk *);
 /* How many calls of disk_io there were. */
 uint64_t disk_calls(const struct disk *);
@@ -82,6 +84,8 @@ struct snapshot {
 	size_t count;
 };
 struct snapshot *disk_snapshot(const struct disk *);
+/* One of them.  1; 0: there is none.  To be released. */
+int disk_look(const struct disk *, const char *path, struct snapshot_item *);
 void snapshot_free(struct snapshot *);
 const struct snapshot_item *snapshot_find(const struct snapshot *,
 					  const char *path);

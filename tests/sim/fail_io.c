@@ -46,7 +46,8 @@ static int fail_now(struct fail_io *fail, enum fail_kind kind, size_t *size)
 	fail->calls[FAIL_ANY]++;
 	fail->calls[kind]++;
 	if (!fail->planned || (plan->kind != FAIL_ANY && plan->kind != kind) ||
-	    number < plan->after || number - plan->after >= plan->count)
+	    number < plan->after || number - plan->after >= plan->count ||
+	    (plan->stride > 1 && (number - plan->after) % plan->stride != 0))
 		return 0;
 	if (plan->how == FAIL_SHORT) {
 		if (size == NULL || *size < 2)

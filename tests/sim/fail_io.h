@@ -51,6 +51,9 @@ struct fail_plan {
 	enum fail_kind kind;
 	uint64_t after; /* so many calls of this kind go through first */
 	uint64_t count; /* then so many fail; UINT64_MAX: all */
+	/* Of these only every so-manieth fails; 0 is 1.  Without end, each
+	 * call interrupted would never end. */
+	uint64_t stride;
 	enum fail_how how;
 	int error; /* FAIL_ERROR */
 };

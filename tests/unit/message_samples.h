@@ -34,7 +34,7 @@ union message {
 	struct message_error error;
 };
 
-static int decode(const struct frame *frame, union message *message)
+static inline int decode(const struct frame *frame, union message *message)
 {
 	switch (frame->type) {
 	case FRAME_HELLO:
@@ -74,7 +74,7 @@ static int decode(const struct frame *frame, union message *message)
 	}
 }
 
-static void release(enum frame_type type, union message *message)
+static inline void release(enum frame_type type, union message *message)
 {
 	if (type == FRAME_OPEN)
 		message_open_free(&message->open);
@@ -188,7 +188,7 @@ static inline struct frame *encoded_chunk(uint32_t length, uint8_t flags)
 
 #define SAMPLES 20
 
-static void make_samples(struct frame *samples[SAMPLES])
+static inline void make_samples(struct frame *samples[SAMPLES])
 {
 	size_t count = 0;
 
@@ -221,7 +221,7 @@ static void make_samples(struct frame *samples[SAMPLES])
 	}
 }
 
-static void free_samples(struct frame *samples[SAMPLES])
+static inline void free_samples(struct frame *samples[SAMPLES])
 {
 	for (size_t i = 0; i < SAMPLES; i++)
 		frame_free(samples[i]);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which leaves were confirmed, and so must never be seen on a lane again. */
+#include "tests/sim/promise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/memory.h"
+#include "transfer/message.h"
+
+/* The simulator's files are small. */
+#define LEAVES_MAX 16
+
+/* One version of one file, in all sessions. */
+struct version {
+	char *path;
+	struct digest digest;
+	int confirmed[LEAVES_MAX];
+};
+
+/* One entry of this session. */
+struct planned {
+	uint64_t index;
+	uint64_t first_seq;
+	uint64_t size;
+	size_t version;
+	int over;
+	int flying[LEAVES_MAX];
+};
+
+struct promise {
+	struct version *versions;
+	size_t version_count, version_capacity;
+	struct planned *planned;
+	size_t planned_count, planned_capacity;
+	uint64_t window;
+	uint64_t flying; /* bytes sent and not confirmed */
+	int damage_allowed;
+	char text[400];
+};
+
+struct promise *promise_create(void)
+{
+	return sim_zeroed(sizeof(struct promise));
+}
+
+void promise_free(struct promise *promise)
+{
+	if (promise == NULL)
+		return;
+	while (promise->version_count > 0)
+		free(promise->versions[--promise->version_count].path);
+	free(promise->versions);
+	free(promise->planned);
+	free(promise);
+}
+
+void promise_begin(struct promise *promise, uint64_t window)
+{
+	promise->planned_count = 0;
+	promise->window = window;
+	promise->flying = 0;
+}
+
+void promise_allow_damage(struct promise *promise)
+{
+	promise->damage_allowed = 1;
+}
+
+static struct planned *find_planned(struct promise *promise, uint64_t index)
+{
+	size_t at;
+
+	for (at = promise->planned_count; at-- > 0;)
+		if (promise->planned[at].index == index)
+			return &promise->planned[at];
+	return NULL;
+}
+
+static size_t find_version(struct promise *promise, const struct entry *entry)
+{
+	struct version *version;
+	size_t at;
+
+	for (at = 0; at < promise->version_count; at++) {
+		version = &promise->versions[at];
+		if (digest_equal(&version->digest, &entry->version) &&
+		    strcmp(version->path, entry->path) == 0)
+			return at;
+	}
+	promise->versions =
+	    sim_grow(promise->versions, at, &promise->version_capacity,
+		     sizeof(*promise->versions));
+	version = &promise->versions[promise->version_count++];
+	memset(version, 0, sizeof(*version));
+	version->path = sim_copy(entry->path);
+	version->digest = entry->version;
+	return at;
+}
+
+static void note_entry(struct promise *promise, const struct frame *frame)
+{
+	struct entry *entry;
+	struct planned *planned;
+
+	if (message_entry_decode(frame, &entry) == -1)
+		return;
+	if (entry->type == ENTRY_FILE &&
+	    find_planned(promise, entry->index) == NULL) {
+		promise->planned = sim_grow(
+		    promise->planned, promise->planned_count,
+		    &promise->planned_capacity, sizeof(*promise->planned));
+		planned = &promise->planned[promise->planned_count++];
+		memset(planned, 0, sizeof(*planned));
+		planned->index = entry->index;
+		planned->first_seq = entry->first_seq;
+		planned->size = entry->size;
+		planned->version = find_version(promise, entry);
+	}
+	entry_free(entry);
+}
+
+/* A leaf is no longer under way. */
+static void landed(struct promise *promise, struct planned *planned,
+		   size_t leaf)
+{
+	if (!planned->flying[leaf])
+		return;
+	planned->flying[leaf] = 0;
+	promise->flying -= leaf_length(planned->size, leaf);
+}
+
+static void note_over(struct promise *promise, uint64_t index)
+{
+	struct planned *planned = find_planned(promise, index);
+	size_t leaf;
+
+	if (planned == NULL)
+		return;
+	planned->over = 1;
+	for (leaf = 0; leaf < LEAVES_MAX; leaf++)
+		landed(promise, planned, leaf);
+}
+
+static const char *check_chunk(struct promise *promise,
+			       const struct frame *frame)
+{
+	struct message_chunk chunk;
+	struct planned *planned;
+	struct version *version;
+	size_t leaf;
+
+	if (message_chunk_decode(frame, &chunk) == -1)
+		return "the sender made a bad CHUNK frame";
+	planned = find_planned(promise, chunk.entry);
+	if (planned == NULL)
+		return "the sender sent a chunk of an entry it never named";
+	if (planned->over)
+		return "the sender sent a chunk of an entry that is over";
+	leaf = (size_t)(chunk.seq - planned->first_seq);
+	if (chunk.seq < planned->first_seq || leaf >= LEAVES_MAX ||
+	    chunk.offset != leaf * LEAF_SIZE ||
+	    chunk.length != leaf_length(planned->size, leaf))
+		return "the sender sent a chunk that was not planned";
+	version = &promise->versions[planned->version];
+	if (version->confirmed[leaf]) {
+		snprintf(promise->text, sizeof(promise->text),
+			 "leaf %zu of %.300s was confirmed and is sent again",
+			 leaf, version->path);
+		return promise->text;
+	}
+	if (planned->flying[leaf])
+		return NULL;
+	planned->flying[leaf] = 1;
+	promise->flying += chunk.length;
+	if (promise->flying > promise->window &&
+	    promise->flying > chunk.length) {
+		snprintf(promise->text, sizeof(promise->text),
+			 "%llu bytes are under way, the window is %llu",
+			 (unsigned long long)promise->flying,
+			 (unsigned long long)promise->window);
+		return promise->text;
+	}
+	return NULL;
+}
+
+const char *promise_sent(struct promise *promise, const struct frame *frame)
+{
+	uint64_t index;
+
+	switch (frame->type) {
+	case FRAME_ENTRY:
+		note_entry(promise, frame);
+		return NULL;
+	case FRAME_CHUNK:
+		return check_chunk(promise, frame);
+	case FRAME_WITHDRAW:
+		if (message_withdraw_decode(frame, &index) == 0)
+			note_over(promise, index);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+static const char *note_ack(struct promise *promise, const struct frame *frame)
+{
+	struct seq_set acked = SEQ_SET_EMPTY;
+	struct message_ack ack;
+	size_t at;
+
+	if (message_ack_decode(frame, &ack) == -1)
+		return "the receiver made a bad ACK frame";
+	seq_set_add(&acked, 0, ack.below);
+	for (at = 0; at < ack.range_count; at++)
+		seq_set_add(&acked, ack.ranges[at].first, ack.ranges[at].end);
+	free(ack.ranges);
+	for (at = 0; at < promise->planned_count; at++) {
+		struct planned *planned = &promise->planned[at];
+		size_t leaf, count = (size_t)leaf_count(planned->size);
+
+		for (leaf = 0; leaf < count && !planned->over; leaf++) {
+			uint64_t seq = planned->first_seq + leaf;
+
+			if (!seq_set_contains(&acked, seq, seq + 1))
+				continue;
+			/* A receipt or a withdrawal counts seqs as done of
+			 * which no byte was stored. */
+			if (planned->flying[leaf])
+				promise->versions[planned->version]
+				    .confirmed[leaf] = 1;
+			landed(promise, planned, leaf);
+		}
+	}
+	seq_set_clear(&acked);
+	return NULL;
+}
+
+static const char *note_nack(struct promise *promise, const struct frame *frame)
+{
+	struct message_nack nack;
+	struct planned *planned;
+	size_t leaf;
+
+	if (message_nack_decode(frame, &nack) == -1)
+		return "the receiver made a bad NACK frame";
+	planned = find_planned(promise, nack.entry);
+	if (planned == NULL || nack.reason != NACK_DISK)
+		return NULL;
+	leaf = (size_t)(nack.seq - planned->first_seq);
+	if (leaf < LEAVES_MAX)
+		promise->versions[planned->version].confirmed[leaf] = 0;
+	if (promise->damage_allowed)
+		return NULL;
+	snprintf(promise->text, sizeof(promise->text),
+		 "leaf %zu of %.300s was confirmed and is found damaged", leaf,
+		 promise->versions[planned->version].path);
+	return promise->text;
+}
+
+const char *promise_arrived(struct promise *promise, const struct frame *frame)
+{
+	struct message_receipt receipt;
+
+	switch (frame->type) {
+	case FRAME_ACK:
+		return note_ack(promise, frame);
+	case FRAME_NACK:
+		return note_nack(promise, frame);
+	case FRAME_RECEIPT:
+		if (message_receipt_decode(frame, &receipt) == -1)
+			return "the receiver made a bad RECEIPT frame";
+		note_over(promise, receipt.entry);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
