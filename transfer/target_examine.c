@@ -174,9 +174,9 @@ static void examine_link(struct examination *look)
 	if (length != (ssize_t)entry->link_length ||
 	    memcmp(link, entry->link, entry->link_length) != 0)
 		return;
-	if (target_is_same(entry, &status) ||
-	    target_set_times_at(look->target, look->folder, look->name,
-				entry) == 0)
+	/* One with another time is made anew: its time cannot be synced alone,
+	 * as place_link knows. */
+	if (target_is_same(entry, &status))
 		look->item->verdict = EXAMINE_SAME;
 }
 

@@ -70,7 +70,8 @@ struct target {
 	char *renamed[TARGET_SYNCS_MAX]; /* folders, by path, that the next
 					    group makes durable */
 	size_t renamed_count;
-	int renamed_many;                  /* and more of them */
+	int renamed_many;                  /* more of them, or a link: only
+					      syncfs will do */
 	uint64_t total_files, total_bytes; /* as last journaled */
 	int state_dir;
 	struct ledger *ledger;

@@ -178,9 +178,13 @@ static int place_link(struct target *target, struct place_item *item,
 			return -1;
 	}
 	if (target_set_times_at(target, target->staging, staged, item->entry) ==
-	    -1)
+		-1 ||
+	    move(target, item->entry, path, staged) == -1)
 		return -1;
-	return move(target, item->entry, path, staged);
+	/* A link cannot be opened for fsync, and POSIX does not say that its
+	 * folder's fsync covers its time. */
+	target->renamed_many = 1;
+	return 0;
 }
 
 /* Attributes of what is in place already: a folder at its end, or a file

@@ -45,12 +45,19 @@ static void check_confirmed(struct world *world, const struct history *history,
 		    same_attributes(&history->versions[index], item))
 			return;
 	index = find_version(history, item);
-	world_fail(world, "%s was confirmed as version %zu and is %s %zu",
-		   history->target, history->confirmed,
-		   index == history->count       ? "none of"
-		   : index >= history->confirmed ? "with other attributes"
-						 : "the older",
-		   index);
+	if (index < history->confirmed)
+		world_fail(world, "%s was confirmed as version %zu and is %zu",
+			   history->target, history->confirmed, index);
+	else
+		world_fail(world,
+			   "%s was confirmed as version %zu and is %s: "
+			   "mode %o, time %lld.%09ld",
+			   history->target, history->confirmed,
+			   index == history->count ? "none of them"
+						   : "it, but for attributes",
+			   (unsigned)item->mode,
+			   (long long)item->modified.tv_sec,
+			   item->modified.tv_nsec);
 }
 
 /* A path that ferry is to bring: item is what is there, or NULL. */
@@ -183,10 +190,17 @@ void check_final(struct world *world)
 				   snapshot_find(source, history->source),
 				   snapshot_find(now, history->target));
 	}
+	snapshot_free(now);
+	snapshot_free(source);
+}
+
+void check_tidy(struct world *world)
+{
+	struct snapshot *now = disk_snapshot(world->disks[END_RECEIVER]);
+
 	if (snapshot_find(now, staging_of(world)) != NULL)
 		world_fail(world, "%s is left", staging_of(world));
 	snapshot_free(now);
-	snapshot_free(source);
 }
 
 void check_confirm(struct world *world, struct history *history)

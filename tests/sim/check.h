@@ -11,11 +11,13 @@
  * or a version that the source had, whole; what was confirmed is that version
  * or a later one, with its mode and times; nothing else has changed.
  *
- * check_final, after the last session: all is as it is at the source, and
- * nothing is left of the staging.
+ * check_final, after the last session: all is as it is at the source.
+ *
+ * check_tidy: nothing is left of the staging.
  */
 void check_always(struct world *);
 void check_final(struct world *);
+void check_tidy(struct world *);
 
 /* An engine says that this path is in place: hold it to that from now on. */
 void check_confirm(struct world *, struct history *);

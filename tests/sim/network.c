@@ -324,20 +324,12 @@ uint64_t network_due(const struct network *network)
 static struct frame *frame_parse(struct frame *sent)
 {
 	struct frame *frame = NULL;
-	uint8_t *bytes = sent->bytes;
-	size_t capacity = sent->capacity;
 
-	if (frame_parse_header(bytes, &frame) != 1 ||
+	if (frame_parse_header(sent->bytes, &frame) != 1 ||
 	    frame->body_length != sent->body_length ||
 	    frame->epoch != sent->epoch)
 		abort();
-	if (frame->capacity == capacity) {
-		/* Swapped rather than copied: chunks are large. */
-		sent->bytes = frame->bytes;
-		frame->bytes = bytes;
-	} else {
-		memcpy(frame_body(frame), frame_body(sent), frame->body_length);
-	}
+	memcpy(frame_body(frame), frame_body(sent), frame->body_length);
 	frame_free(sent);
 	return frame;
 }
@@ -354,8 +346,9 @@ int network_take(struct network *network, struct delivery *delivery)
 		to = &lane->from[delivery->end];
 		if (delivery->time > network->now)
 			network->now = delivery->time;
+		/* Only frames get lost; an end always learns of its lanes. */
 		if (!to->up || (item.generation != lane->generation &&
-				delivery->type != EVENT_LANE_DOWN)) {
+				delivery->type == EVENT_FRAME)) {
 			stale_keep(network, delivery);
 			frame_free(delivery->frame);
 			continue;

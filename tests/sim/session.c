@@ -91,6 +91,13 @@ static struct task *actor_take_task(struct actor *actor, int queue)
 	return task;
 }
 
+static void fail_task(struct task *task)
+{
+	free(task->text);
+	task->error = EIO;
+	task->text = sim_copy("the process is gone");
+}
+
 /* Give back all tasks, done or, by a dead process, not. */
 static void actor_end_tasks(struct session *session, struct actor *actor,
 			    int done)
@@ -106,7 +113,7 @@ static void actor_end_tasks(struct session *session, struct actor *actor,
 			if (done)
 				actor_run_task(actor, event.task);
 			else
-				event.task->error = EIO;
+				fail_task(event.task);
 			actor_event(session, actor, &event);
 		}
 }

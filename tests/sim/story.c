@@ -189,7 +189,8 @@ static void story(struct world *world)
 	}
 	finish(world, &plan, &result);
 	check_final(world);
-	/* Exit 0 means it is there. */
+	check_tidy(world);
+	/* Exit 0 means it is there; only what was removed may come back. */
 	disk_crash(world->disks[END_RECEIVER]);
 	check_always(world);
 	check_final(world);
@@ -198,6 +199,7 @@ static void story(struct world *world)
 	world_tell(world, "-- the same again");
 	finish(world, &plan, &result);
 	check_final(world);
+	check_tidy(world);
 	if (result.bytes_sent > 0)
 		world_fail(world, "the second run sent %llu bytes",
 			   (unsigned long long)result.bytes_sent);

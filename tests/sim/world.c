@@ -207,6 +207,8 @@ static void plant_all(struct disk *disk, const struct snapshot_item *items,
 	for (index = count; index-- > 0;)
 		if (S_ISDIR(items[index].mode))
 			plant_item(disk, &items[index]);
+	/* A link's own time is not covered by the sync of its folder. */
+	disk_settle(disk);
 }
 
 static void plant_fixed(struct disk *disk, const char *path, mode_t mode)
@@ -257,7 +259,8 @@ static void choose_form(struct world *world, const struct making *making,
 			const struct snapshot_item *item =
 			    &making->items[index];
 
-			if (strchr(item->path + 2, '/') != NULL ||
+			if (strcmp(item->path, "s") == 0 ||
+			    strchr(item->path + 2, '/') != NULL ||
 			    (world->form != FORM_MANY && S_ISDIR(item->mode)))
 				continue;
 			world->paths[world->path_count++] =
@@ -271,6 +274,9 @@ static void choose_form(struct world *world, const struct making *making,
 		world->form = FORM_FOLDER;
 		world->paths[world->path_count++] = sim_copy("s");
 	}
+	/* One file without a slash: the target may be its name. */
+	if (world->form == FORM_MANY && world->path_count == 1)
+		world->form = FORM_SINGLE;
 	world->target_slash = world->form != FORM_NAMED &&
 			      world->form != FORM_SINGLE &&
 			      dice_chance(dice, 300);
@@ -480,13 +486,24 @@ void world_change(struct world *world)
 		plant_replace(disk, version);
 }
 
+/* What the user named and is not there is a mistake, not a transfer. */
+static int is_named(const struct world *world, const char *source)
+{
+	size_t index;
+
+	for (index = 0; index < world->path_count; index++)
+		if (strcmp(world->paths[index], source) == 0)
+			return 1;
+	return 0;
+}
+
 void world_vanish(struct world *world)
 {
 	struct disk *disk = world->disks[END_SENDER];
 	struct history *history = random_file(world);
 
-	if (history == NULL || disk_stopped(disk) || world->path_count != 1 ||
-	    world->form == FORM_NAMED || world->form == FORM_SINGLE)
+	if (history == NULL || disk_stopped(disk) ||
+	    is_named(world, history->source))
 		return;
 	history->vanished = 1;
 	world_tell(world, "source vanishes: %s", history->source);
