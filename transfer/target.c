@@ -212,8 +212,7 @@ void target_close(struct target *target)
 	if (target == NULL)
 		return;
 	target_forget_bases(target, UINT64_MAX);
-	target_commit_end(target);
-	free(target->discarded);
+	target_descriptor_close_all(target);
 	folder_cache_free(target->examined);
 	folder_cache_free(target->placed);
 	while (target->renamed_count > 0)

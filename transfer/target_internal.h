@@ -84,9 +84,12 @@ struct target {
 
 	/* Descriptors in struct staged, which both queues use. */
 	pthread_mutex_t staged_lock;
-	int committing; /* QUEUE_COMMIT may be using some of them, so what */
-	int *discarded; /* is to be closed waits here */
-	size_t discarded_count, discarded_capacity;
+	struct descriptor_list {
+		int *numbers;
+		size_t count, capacity;
+	} opened,      /* all that a struct staged holds */
+	    discarded; /* to be closed: QUEUE_COMMIT may be using them */
+	int committing;
 };
 
 /* ---- target.c ----------------------------------------------------------- */
@@ -143,9 +146,19 @@ void target_discard(struct target *, struct task *); /* target_write.c */
 /* Have the entry's staged file open in *staged for reading and writing; it is
  * made if it is not there.  The descriptor, or -1 with errno. */
 int target_staged_open(struct target *, const struct entry *, struct staged *);
+
+/* ---- target_descriptor.c ------------------------------------------------ */
+
+/* The staged file is open now.  The descriptor; -1, closed: no memory. */
+int target_descriptor_keep(struct target *, struct staged *, int descriptor);
+/* Close it, if it is open, as soon as QUEUE_COMMIT cannot be using it. */
+void target_descriptor_close(struct target *, struct staged *);
 /* QUEUE_COMMIT uses staged files from here to there. */
 void target_commit_begin(struct target *);
 void target_commit_end(struct target *);
+/* The session is over: close all that are open.  The struct staged that held
+ * them may be gone. */
+void target_descriptor_close_all(struct target *);
 
 void target_group(struct target *, struct task *); /* target_group.c */
 /* Make durable what was renamed and is in no group yet.  0 or -1. */

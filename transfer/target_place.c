@@ -151,13 +151,8 @@ static int place_file(struct target *target, struct place_item *item,
 		      const char *path)
 {
 	char staged[TARGET_NAME_SIZE];
-	int descriptor;
 
-	pthread_mutex_lock(&target->staged_lock);
-	descriptor = item->staged->descriptor;
-	item->staged->descriptor = -1;
-	pthread_mutex_unlock(&target->staged_lock);
-	io_close(target->io, descriptor);
+	target_descriptor_close(target, item->staged);
 	target_staged_name(path, staged);
 	return move(target, item->entry, path, staged);
 }

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 
 #include "transfer/target_internal.h"
 
@@ -76,15 +75,6 @@ static int open_old(struct target *target, const char *name)
 	return -1;
 }
 
-static void set_descriptor(struct target *target, struct staged *staged,
-			   int descriptor)
-{
-	pthread_mutex_lock(&target->staged_lock);
-	staged->descriptor = descriptor;
-	staged->dressed = 0;
-	pthread_mutex_unlock(&target->staged_lock);
-}
-
 int target_staged_open(struct target *target, const struct entry *entry,
 		       struct staged *staged)
 {
@@ -106,9 +96,7 @@ int target_staged_open(struct target *target, const struct entry *entry,
 		    clear(target, entry, name) == 0)
 			file = create(target, name);
 	}
-	if (file != -1)
-		set_descriptor(target, staged, file);
-	return file;
+	return file == -1 ? -1 : target_descriptor_keep(target, staged, file);
 }
 
 static int write_leaf(struct target *target, const struct task_write *write,
@@ -209,58 +197,6 @@ void target_write(struct target *target, struct task *task)
 		target_fault(target, task, write->entry, "cannot write", errno);
 }
 
-/* ---- closing, while the other queue may be syncing ---------------------- */
-
-static int discard_later(struct target *target, int descriptor)
-{
-	if (target->discarded_count == target->discarded_capacity) {
-		size_t capacity = target->discarded_capacity * 2 + 16;
-		int *bigger =
-		    realloc(target->discarded, capacity * sizeof(*bigger));
-
-		if (bigger == NULL)
-			return -1;
-		target->discarded = bigger;
-		target->discarded_capacity = capacity;
-	}
-	target->discarded[target->discarded_count++] = descriptor;
-	return 0;
-}
-
-static void close_staged(struct target *target, struct staged *staged)
-{
-	int descriptor;
-
-	pthread_mutex_lock(&target->staged_lock);
-	descriptor = staged->descriptor;
-	staged->descriptor = -1;
-	if (descriptor != -1) {
-		staged->unsynced = 1;
-		if (target->committing &&
-		    discard_later(target, descriptor) == 0)
-			descriptor = -1;
-	}
-	pthread_mutex_unlock(&target->staged_lock);
-	io_close(target->io, descriptor);
-}
-
-void target_commit_begin(struct target *target)
-{
-	pthread_mutex_lock(&target->staged_lock);
-	target->committing = 1;
-	pthread_mutex_unlock(&target->staged_lock);
-}
-
-void target_commit_end(struct target *target)
-{
-	pthread_mutex_lock(&target->staged_lock);
-	target->committing = 0;
-	while (target->discarded_count > 0)
-		io_close(target->io,
-			 target->discarded[--target->discarded_count]);
-	pthread_mutex_unlock(&target->staged_lock);
-}
-
 void target_discard(struct target *target, struct task *task)
 {
 	struct task_discard *discard = task->discard;
@@ -268,7 +204,7 @@ void target_discard(struct target *target, struct task *task)
 	char name[TARGET_NAME_SIZE];
 
 	target_forget_bases(target, discard->entry->index);
-	close_staged(target, discard->staged);
+	target_descriptor_close(target, discard->staged);
 	/* The same path may come again, in a newer version. */
 	target->look_staged = 1;
 	if (!discard->remove || path == NULL)

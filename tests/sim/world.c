@@ -261,7 +261,8 @@ static void choose_form(struct world *world, const struct making *making,
 
 			if (strcmp(item->path, "s") == 0 ||
 			    strchr(item->path + 2, '/') != NULL ||
-			    (world->form != FORM_MANY && S_ISDIR(item->mode)))
+			    (world->form != FORM_MANY && S_ISDIR(item->mode)) ||
+			    (world->form == FORM_NAMED && S_ISLNK(item->mode)))
 				continue;
 			world->paths[world->path_count++] =
 			    sim_copy(item->path);
