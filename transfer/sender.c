@@ -38,9 +38,13 @@ void sender_fail(struct sender *sender, int code, const char *text)
 		    text);
 }
 
-static void outgoing_free(struct sender *sender, struct outgoing *outgoing)
+void sender_out_of_memory(struct sender *sender)
 {
-	sender_forget_flights(sender, outgoing);
+	sender_fail(sender, EXIT_FILE_IO, "out of memory");
+}
+
+static void outgoing_free(struct outgoing *outgoing)
+{
 	entry_free(outgoing->entry);
 	leaf_table_free(outgoing->leaves);
 	leaf_table_free(outgoing->held);
@@ -78,15 +82,15 @@ static void unqueue(struct sender *sender, struct outgoing *outgoing)
 void sender_drop(struct sender *sender, struct outgoing *outgoing)
 {
 	if (!outgoing->gone) {
-		unqueue(sender, outgoing);
 		sender_forget_flights(sender, outgoing);
+		unqueue(sender, outgoing);
 		index_map_remove(&sender->entries, outgoing->entry->index);
 		sender->entry_bytes -=
 		    outgoing->entry->path_length + outgoing->entry->link_length;
 		outgoing->gone = 1;
 	}
 	if (outgoing->busy == 0)
-		outgoing_free(sender, outgoing);
+		outgoing_free(outgoing);
 }
 
 /* Give the entry its numbers, and a folder's end the number of its folder. */
@@ -184,7 +188,7 @@ static void walk_done(struct sender *sender, struct task *task)
 			tell_problem(sender, item->problem, item->path,
 				     item->text);
 		} else if (sender_announce(sender, entry, 0) == -1) {
-			sender_fail(sender, EXIT_FILE_IO, "out of memory");
+			sender_out_of_memory(sender);
 			return;
 		}
 	}
@@ -227,7 +231,7 @@ static void replan(struct sender *sender, struct outgoing *outgoing,
 	read->now = NULL;
 	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
 	if (sender_announce(sender, now, outgoing->changes + 1) == -1)
-		sender_fail(sender, EXIT_FILE_IO, "out of memory");
+		sender_out_of_memory(sender);
 	sender_drop(sender, outgoing);
 }
 
@@ -520,7 +524,10 @@ static void sender_free(struct engine *engine)
 	size_t position = 0;
 
 	while ((outgoing = index_map_each(&sender->entries, &position)))
-		outgoing_free(sender, outgoing);
+		sender_forget_flights(sender, outgoing);
+	position = 0;
+	while ((outgoing = index_map_each(&sender->entries, &position)))
+		outgoing_free(outgoing);
 	index_map_clear(&sender->entries);
 	outbox_clear(&sender->outbox);
 	seq_set_clear(&sender->acked);
@@ -544,6 +551,7 @@ struct engine *sender_create(const struct engine_config *config)
 	sender->now = config->now;
 	sender->queue_end = &sender->queue;
 	sender->flights.next = sender->flights.previous = &sender->flights;
+	sender->resends.next = sender->resends.previous = &sender->resends;
 	sender->progress = sender->recorded = config->now;
 	sender->next_scan = config->now + config->resend_time;
 	sender->stats_sent = config->now;

@@ -40,6 +40,7 @@ struct outgoing {
 	unsigned changes; /* how often it was planned anew */
 	uint64_t asked;   /* when an answer was last asked for */
 	uint64_t flights;
+	unsigned resends; /* of flights: in the resend queue */
 
 	struct leaf_table *leaves; /* our digests, or trusted ones of theirs */
 	struct leaf_table *held;   /* theirs, to be compared */
@@ -62,6 +63,11 @@ struct flight {
 	uint64_t sent; /* when */
 	uint32_t lane;
 	uint32_t length; /* of payload; 0 for a kept leaf */
+	enum {
+		RESEND_NOT,
+		RESEND_WAITS, /* in the resend queue */
+		RESEND_READS  /* there, and being read */
+	} resend;
 };
 
 struct sender {
@@ -81,6 +87,7 @@ struct sender {
 	size_t open_capacity;
 
 	struct flight flights; /* head of the ring; in order of sending */
+	struct flight resends; /* the resend queue, another ring */
 	uint64_t flight_count;
 	uint64_t window_used;
 	struct seq_set acked;
@@ -117,6 +124,7 @@ struct sender {
 /* sender.c */
 void sender_send(struct sender *, struct frame *); /* on the control lane */
 void sender_fail(struct sender *, int code, const char *text);
+void sender_out_of_memory(struct sender *);
 void sender_queue(struct sender *, struct outgoing *);
 /* Take it out of the transfer; freed now or when its tasks are back. */
 void sender_drop(struct sender *, struct outgoing *);
@@ -130,15 +138,27 @@ void sender_compared(struct sender *, struct outgoing *,
 /* Send KEEP frames for leaves in same, as far as there is room. */
 void sender_keep(struct sender *, struct outgoing *);
 
-/* sender_chunk.c: reading, sending, confirmation, resending */
+/* sender_chunk.c: reading and sending */
 void sender_pump(struct sender *);
+/* A new one for a leaf; NULL: the session has failed. */
+struct task *sender_read_task(struct sender *, struct outgoing *,
+			      uint64_t leaf);
 /* A read came back as planned, for an entry that is still wanted. */
 void sender_read_done(struct sender *, struct outgoing *, struct task_read *);
 /* The room that the task took is free again. */
 void sender_read_back(struct sender *, const struct task_read *);
+/* All leaves are out: ask for the file to be put in its place. */
+void sender_commit(struct sender *, struct outgoing *);
+
+/* sender_flight.c: confirmation and resending */
 /* A leaf is on its way on lane. */
 int sender_add_flight(struct sender *, struct outgoing *, uint64_t leaf,
 		      uint32_t lane, uint32_t length);
+/* Read what is in the resend queue, as far as there is room. */
+void sender_resend(struct sender *);
+/* It was read and goes on lane; 0: it need not go any more. */
+int sender_fly_again(struct sender *, struct outgoing *, uint64_t leaf,
+		     uint32_t lane);
 void sender_ack(struct sender *, const struct frame *);
 void sender_nack(struct sender *, const struct frame *);
 void sender_lane_lost(struct sender *, uint32_t lane);

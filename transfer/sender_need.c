@@ -116,7 +116,7 @@ void sender_need(struct sender *sender, const struct frame *frame)
 	return;
 
 out_of_memory:
-	sender_fail(sender, EXIT_FILE_IO, "out of memory");
+	sender_out_of_memory(sender);
 }
 
 void sender_compared(struct sender *sender, struct outgoing *outgoing,
@@ -135,7 +135,7 @@ void sender_compared(struct sender *sender, struct outgoing *outgoing,
 		    seq_set_add(&outgoing->todo, read->leaf, read->leaf + 1);
 	}
 	if (failed)
-		sender_fail(sender, EXIT_FILE_IO, "out of memory");
+		sender_out_of_memory(sender);
 	if (outgoing->compare.count == 0 && outgoing->busy == 0)
 		outgoing->state = OUTGOING_SENDING;
 	sender_queue(sender, outgoing);
@@ -165,5 +165,5 @@ void sender_keep(struct sender *sender, struct outgoing *outgoing)
 	return;
 
 out_of_memory:
-	sender_fail(sender, EXIT_FILE_IO, "out of memory");
+	sender_out_of_memory(sender);
 }

@@ -90,7 +90,8 @@ struct task_read {
 	int digest_only;
 	int check_only; /* only compare the version; no leaf is read */
 	int last;       /* compare the version after reading too, and close */
-	uint8_t flags;  /* for the chunk: CHUNK_WHOLE */
+	int resend;    /* it was sent before, and has its place in the window */
+	uint8_t flags; /* for the chunk: CHUNK_WHOLE */
 	struct frame *chunk; /* out, finished but for the epoch; taken */
 	struct digest digest;
 	enum read_status status;

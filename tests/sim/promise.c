@@ -246,11 +246,16 @@ static const char *note_nack(struct promise *promise, const struct frame *frame)
 	if (message_nack_decode(frame, &nack) == -1)
 		return "the receiver made a bad NACK frame";
 	planned = find_planned(promise, nack.entry);
-	if (planned == NULL || nack.reason != NACK_DISK)
+	if (planned == NULL || planned->over)
 		return NULL;
 	leaf = (size_t)(nack.seq - planned->first_seq);
-	if (leaf < LEAVES_MAX)
-		promise->versions[planned->version].confirmed[leaf] = 0;
+	if (leaf >= LEAVES_MAX)
+		return "the receiver refused a chunk that was not planned";
+	/* It is not there: it does not count as sent. */
+	landed(promise, planned, leaf);
+	if (nack.reason != NACK_DISK)
+		return NULL;
+	promise->versions[planned->version].confirmed[leaf] = 0;
 	if (promise->damage_allowed)
 		return NULL;
 	snprintf(promise->text, sizeof(promise->text),

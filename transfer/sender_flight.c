@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is sent and not confirmed: what confirms it, and what makes it go again.
+ *
+ * A chunk's bytes are not kept after they were sent: what has to be sent again
+ * is read again, and must still be the same.  A chunk that seems lost may have
+ * arrived all the same, so it keeps its place in the window while it waits in
+ * the resend queue, and goes before all that was never sent; only so are the
+ * bytes that a crash can make us repeat bounded by the window.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "transfer/sender_internal.h"
+
+static void append(struct flight *ring, struct flight *flight)
+{
+	flight->next = ring;
+	flight->previous = ring->previous;
+	flight->previous->next = flight;
+	ring->previous = flight;
+}
+
+static void unlink_flight(struct flight *flight)
+{
+	flight->previous->next = flight->next;
+	flight->next->previous = flight->previous;
+}
+
+static struct flight *
+find_flight(struct flight *ring, const struct outgoing *outgoing, uint64_t leaf)
+{
+	struct flight *flight = ring->next;
+
+	while (flight != ring &&
+	       (flight->outgoing != outgoing || flight->leaf != leaf))
+		flight = flight->next;
+	return flight == ring ? NULL : flight;
+}
+
+int sender_add_flight(struct sender *sender, struct outgoing *outgoing,
+		      uint64_t leaf, uint32_t lane, uint32_t length)
+{
+	struct flight *flight = malloc(sizeof(*flight));
+
+	if (flight == NULL)
+		return -1;
+	flight->outgoing = outgoing;
+	flight->leaf = leaf;
+	flight->lane = lane;
+	flight->length = length;
+	flight->sent = sender->now;
+	flight->resend = RESEND_NOT;
+	append(&sender->flights, flight);
+	sender->flight_count++;
+	sender->window_used += length;
+	outgoing->flights++;
+	return 0;
+}
+
+/* It has landed, or was refused. */
+static void end_flight(struct sender *sender, struct flight *flight)
+{
+	struct outgoing *outgoing = flight->outgoing;
+
+	unlink_flight(flight);
+	sender->flight_count--;
+	sender->window_used -= flight->length;
+	outgoing->flights--;
+	if (flight->resend != RESEND_NOT) {
+		outgoing->resends--;
+		sender_queue(sender, outgoing);
+	}
+	free(flight);
+}
+
+static void forget(struct sender *sender, struct flight *ring,
+		   const struct outgoing *outgoing)
+{
+	struct flight *flight = ring->next;
+
+	while (flight != ring && outgoing->flights > 0) {
+		struct flight *next = flight->next;
+
+		if (flight->outgoing == outgoing)
+			end_flight(sender, flight);
+		flight = next;
+	}
+}
+
+void sender_forget_flights(struct sender *sender, struct outgoing *outgoing)
+{
+	forget(sender, &sender->flights, outgoing);
+	forget(sender, &sender->resends, outgoing);
+}
+
+/* ---- again -------------------------------------------------------------- */
+
+/* The COMMIT has to go again, too, after what is missing. */
+static void reopen(struct outgoing *outgoing)
+{
+	if (outgoing->state == OUTGOING_COMMITTED)
+		outgoing->state = OUTGOING_SENDING;
+}
+
+/* A leaf that is in no flight any more has to go again. */
+static void todo_again(struct sender *sender, struct outgoing *outgoing,
+		       uint64_t leaf, int kept)
+{
+	struct seq_set *set = kept ? &outgoing->same : &outgoing->todo;
+
+	if (seq_set_add(set, leaf, leaf + 1) == -1)
+		sender_out_of_memory(sender);
+	reopen(outgoing);
+	sender->stats.chunks_resent += !kept;
+	sender_queue(sender, outgoing);
+}
+
+/* Nobody knows whether it arrived. */
+static void requeue(struct sender *sender, struct flight *flight)
+{
+	struct outgoing *outgoing = flight->outgoing;
+	uint64_t leaf = flight->leaf;
+
+	if (flight->length == 0) {
+		end_flight(sender, flight);
+		todo_again(sender, outgoing, leaf, 1);
+		return;
+	}
+	unlink_flight(flight);
+	append(&sender->resends, flight);
+	flight->resend = RESEND_WAITS;
+	outgoing->resends++;
+	reopen(outgoing);
+	sender->stats.chunks_resent++;
+}
+
+static void read_again(struct sender *sender, struct flight *flight)
+{
+	struct outgoing *outgoing = flight->outgoing;
+	struct task *task = sender_read_task(sender, outgoing, flight->leaf);
+
+	if (task == NULL)
+		return;
+	task->read->resend = 1;
+	task->read->flags =
+	    entry_chunks(outgoing->entry) == 1 ? CHUNK_WHOLE : 0;
+	task->read->last = outgoing->todo.count == 0;
+	outgoing->checking |= task->read->last;
+	sender->read_bytes += flight->length;
+	flight->resend = RESEND_READS;
+	outbox_task(&sender->outbox, task);
+}
+
+void sender_resend(struct sender *sender)
+{
+	struct flight *flight = sender->resends.next;
+
+	while (flight != &sender->resends && !sender->outbox.closed &&
+	       sender->reads < READS_MAX &&
+	       sender->read_bytes < READ_BYTES_MAX &&
+	       lane_table_roomy(&sender->lanes) < LANES_MAX) {
+		if (flight->resend == RESEND_WAITS)
+			read_again(sender, flight);
+		flight = flight->next;
+	}
+}
+
+int sender_fly_again(struct sender *sender, struct outgoing *outgoing,
+		     uint64_t leaf, uint32_t lane)
+{
+	struct flight *flight = find_flight(&sender->resends, outgoing, leaf);
+
+	if (flight == NULL)
+		return 0;
+	unlink_flight(flight);
+	append(&sender->flights, flight);
+	flight->resend = RESEND_NOT;
+	flight->lane = lane;
+	flight->sent = sender->now;
+	outgoing->resends--;
+	return 1;
+}
+
+void sender_lane_lost(struct sender *sender, uint32_t lane)
+{
+	struct flight *flight = sender->flights.next;
+
+	while (flight != &sender->flights) {
+		struct flight *next = flight->next;
+
+		if (flight->lane == lane)
+			requeue(sender, flight);
+		flight = next;
+	}
+}
+
+/* ---- what the receiver says --------------------------------------------- */
+
+static void end_acked(struct sender *sender, struct flight *ring)
+{
+	struct flight *flight = ring->next;
+
+	while (flight != ring) {
+		struct flight *next = flight->next;
+		struct entry *entry = flight->outgoing->entry;
+		uint64_t seq = entry->first_seq + flight->leaf;
+		size_t length = leaf_length(entry->size, flight->leaf);
+
+		if (seq_set_contains(&sender->acked, seq, seq + 1)) {
+			sender->progress = sender->now;
+			sender->scans = 0;
+			sender->stats.bytes_confirmed += length;
+			if (flight->length == 0)
+				sender->stats.bytes_reused += length;
+			sender_record_leaf(sender, entry, flight->leaf);
+			end_flight(sender, flight);
+		}
+		flight = next;
+	}
+}
+
+void sender_ack(struct sender *sender, const struct frame *frame)
+{
+	struct message_ack ack;
+
+	if (message_ack_decode(frame, &ack) == -1) {
+		sender_fail(sender, EXIT_PROTOCOL, "bad ACK frame");
+		return;
+	}
+	seq_set_clear(&sender->acked);
+	if (seq_set_add(&sender->acked, 0, ack.below) == -1)
+		sender_out_of_memory(sender);
+	for (size_t i = 0; i < ack.range_count; i++) {
+		if (seq_set_add(&sender->acked, ack.ranges[i].first,
+				ack.ranges[i].end) == -1)
+			sender_out_of_memory(sender);
+	}
+	free(ack.ranges);
+
+	end_acked(sender, &sender->flights);
+	end_acked(sender, &sender->resends);
+}
+
+/* Count how often a chunk arrived damaged. */
+static int refused_too_often(struct outgoing *outgoing, uint64_t leaf)
+{
+	uintptr_t count =
+	    (uintptr_t)index_map_get(&outgoing->refused, leaf) + 1;
+
+	return count >= REFUSED_MAX ||
+	       index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
+}
+
+static void give_up_damaged(struct sender *sender, struct outgoing *outgoing)
+{
+	struct engine_report report = {
+	    .kind = REPORT_FAILED,
+	    .path = outgoing->entry->path,
+	    .text = "a chunk arrived damaged five times; "
+		    "check the memory and network of both ends",
+	};
+
+	sender->stats.files_failed++;
+	outbox_report(&sender->outbox, &report);
+	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
+	sender_drop(sender, outgoing);
+}
+
+void sender_nack(struct sender *sender, const struct frame *frame)
+{
+	struct message_nack nack;
+	struct outgoing *outgoing;
+	struct flight *flight;
+	struct engine_report report = {.kind = REPORT_RESENT};
+	uint64_t leaf;
+
+	if (message_nack_decode(frame, &nack) == -1) {
+		sender_fail(sender, EXIT_PROTOCOL, "bad NACK frame");
+		return;
+	}
+	outgoing = index_map_get(&sender->entries, nack.entry);
+	if (outgoing == NULL || outgoing->state == OUTGOING_ANNOUNCED ||
+	    nack.seq < outgoing->entry->first_seq ||
+	    nack.seq - outgoing->entry->first_seq >=
+		entry_chunks(outgoing->entry))
+		return; /* late */
+	leaf = nack.seq - outgoing->entry->first_seq;
+	flight = find_flight(&sender->flights, outgoing, leaf);
+	if (flight == NULL)
+		flight = find_flight(&sender->resends, outgoing, leaf);
+	if (flight != NULL)
+		end_flight(sender, flight);
+	else if (nack.reason == NACK_DIGEST)
+		return; /* a copy of one that is dealt with already */
+	else if (nack.reason == NACK_DISK)
+		sender->stats.bytes_confirmed -=
+		    leaf_length(outgoing->entry->size, leaf);
+	if (nack.reason != NACK_LOST) {
+		report.path = outgoing->entry->path;
+		report.text = nack.reason == NACK_DIGEST
+				  ? "a chunk arrived damaged and is sent again"
+				  : "a staged chunk was damaged on disk and is "
+				    "sent again";
+		outbox_report(&sender->outbox, &report);
+	}
+	if (nack.reason == NACK_DIGEST && refused_too_often(outgoing, leaf))
+		give_up_damaged(sender, outgoing);
+	else
+		todo_again(sender, outgoing, leaf, 0);
+}
+
+/* Ask again for the answers that are overdue. */
+static void ask_again(struct sender *sender, uint64_t overdue)
+{
+	struct outgoing *outgoing;
+	size_t position = 0;
+
+	while ((outgoing = index_map_each(&sender->entries, &position))) {
+		if (outgoing->asked + overdue > sender->now)
+			continue;
+		if (outgoing->state == OUTGOING_ANNOUNCED ||
+		    outgoing->state == OUTGOING_COMMITTED)
+			sender_send(sender,
+				    message_entry_encode(outgoing->entry));
+		if (outgoing->state == OUTGOING_COMMITTED &&
+		    entry_chunks(outgoing->entry) > 1)
+			sender_commit(sender, outgoing);
+		outgoing->asked = sender->now;
+	}
+	if (sender->bye_sent)
+		sender_send(sender, message_empty(FRAME_BYE));
+	sender->unflushed = 1;
+}
+
+void sender_scan(struct sender *sender)
+{
+	uint64_t overdue = sender->config.resend_time
+			   << (sender->scans < 6 ? sender->scans : 6);
+	struct flight *flight = sender->flights.next;
+
+	sender->next_scan = sender->now + sender->config.resend_time;
+	ask_again(sender, overdue);
+	/* Chunks: only when nothing at all was confirmed for so long, for on a
+	 * slow line many of them wait in buffers that are not ours. */
+	if (sender->progress + overdue > sender->now)
+		return;
+	sender->scans++;
+	while (flight != &sender->flights) {
+		struct flight *next = flight->next;
+
+		if (flight->sent + overdue <= sender->now &&
+		    sender->lanes.lanes[flight->lane].queued == 0)
+			requeue(sender, flight);
+		flight = next;
+	}
+}
