@@ -133,8 +133,12 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 	outbox_task(&receiver->outbox, task);
 }
 
-/* A leaf of the basis is right.  Staged: it stays where it is; of the
- * target's file: it is copied to the staged one. */
+/*
+ * A leaf of the basis is right.  Of the target's file: it is copied to the
+ * staged one.  Staged and in the journal: it stays as it is.  Staged and not in
+ * the journal: it is written once more, for the sync that failed or never was
+ * may have left the kernel believing that it is on disk.
+ */
 static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
 		      uint64_t leaf)
 {
@@ -151,23 +155,18 @@ static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
 	if (take(receiver, incoming, leaf, digest) == -1)
 		return;
 	receiver->stats.bytes_reused += length;
-	if (incoming->basis_kind == BASIS_TARGET) {
-		task = write_task(receiver, incoming, leaf, length);
-		if (task != NULL) {
-			task->write->digest = *digest;
-			outbox_task(&receiver->outbox, task);
-		}
-		return;
-	}
-	if (incoming->basis_known) {
-		/* From the journal: it joins a group when the disk agrees. */
+	if (incoming->basis_kind == BASIS_STAGED && incoming->basis_known) {
+		/* It joins a group when the disk agrees with the journal. */
 		if (seq_set_add(&incoming->unverified, leaf, leaf + 1) == -1)
 			receiver_out_of_memory(receiver);
 		return;
 	}
-	/* Just hashed, but perhaps never synced. */
-	incoming->staged.unsynced = 1;
-	receiver_group_leaf(receiver, incoming, leaf);
+	task = write_task(receiver, incoming, leaf, length);
+	if (task == NULL)
+		return;
+	task->write->basis = incoming->basis_kind;
+	task->write->digest = *digest;
+	outbox_task(&receiver->outbox, task);
 }
 
 void receiver_keep(struct receiver *receiver, const struct frame *frame)

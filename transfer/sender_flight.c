@@ -323,8 +323,10 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 		    outgoing->state == OUTGOING_COMMITTED)
 			sender_send(sender,
 				    message_entry_encode(outgoing->entry));
+		/* A chunk under way that is the whole file commits it. */
 		if (outgoing->state == OUTGOING_COMMITTED &&
-		    entry_chunks(outgoing->entry) > 1)
+		    (entry_chunks(outgoing->entry) > 1 ||
+		     outgoing->flights == 0))
 			sender_commit(sender, outgoing);
 		outgoing->asked = sender->now;
 	}

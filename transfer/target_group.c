@@ -56,9 +56,10 @@ static int sync_folder(struct target *target, const char *path)
 	return result;
 }
 
-int target_sync_renamed(struct target *target)
+int target_sync_names(struct target *target)
 {
-	int result = target->renamed_many;
+	int result =
+	    target->renamed_many || atomic_exchange(&target->folders_made, 0);
 
 	for (size_t i = 0; i < target->renamed_count && result == 0; i++)
 		result = sync_folder(target, target->renamed[i]);
@@ -100,10 +101,9 @@ static int sync_file(struct target *target, const struct group_file *file)
 /* Step 1.  0, or -1 with errno. */
 static int sync_disk(struct target *target, const struct task_group *group)
 {
-	int folders = atomic_exchange(&target->folders_made, 0);
 	int staged = atomic_exchange(&target->staged_made, 0);
-	int all = folders || group->settle || target->renamed_many ||
-		  group->file_count > TARGET_SYNCS_MAX;
+	int all = atomic_exchange(&target->folders_made, 0) || group->settle ||
+		  target->renamed_many || group->file_count > TARGET_SYNCS_MAX;
 	int result = 0;
 
 	for (size_t i = 0; i < group->file_count && !all; i++) {
@@ -120,7 +120,7 @@ static int sync_disk(struct target *target, const struct task_group *group)
 	}
 	if (staged && io_sync(target->io, target->staging) == -1)
 		return -1;
-	return target_sync_renamed(target);
+	return target_sync_names(target);
 }
 
 static int add_plan(struct target *target, const struct entry *entry)

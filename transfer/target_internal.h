@@ -161,8 +161,9 @@ void target_commit_end(struct target *);
 void target_descriptor_close_all(struct target *);
 
 void target_group(struct target *, struct task *); /* target_group.c */
-/* Make durable what was renamed and is in no group yet.  0 or -1. */
-int target_sync_renamed(struct target *);
+/* Make durable what names were made or changed and are in no group yet.  0 or
+ * -1. */
+int target_sync_names(struct target *);
 /* A name in the folder of path was changed, or path's own attributes. */
 void target_note_renamed(struct target *, const char *path, size_t length);
 

@@ -81,6 +81,23 @@ close_parent:
 	return base;
 }
 
+/* A run that was killed may have made DST and not synced its name.  What the
+ * user may not open was not made by ferry. */
+static int sync_name(struct target *target, const struct target_config *config,
+		     const struct destination *destination)
+{
+	int parent, result;
+
+	if (destination->name[0] == '\0')
+		return 0;
+	parent = open_user_folder(target, config, destination->parent);
+	if (parent == -1)
+		return 0;
+	result = io_sync(target->io, parent);
+	io_close(target->io, parent);
+	return result;
+}
+
 /* May this be the name of the file?  It comes from the user, or from a peer
  * that is not trusted. */
 static int is_file_name(const char *name)
@@ -98,7 +115,7 @@ static int open_base(struct target *target, const struct target_config *config,
 	target->base = open_user_folder(
 	    target, config, config->path[0] == '\0' ? "." : config->path);
 	if (target->base != -1)
-		return 0;
+		return sync_name(target, config, destination);
 	if (errno != ENOENT && errno != ENOTDIR)
 		return -1;
 	if (single && !destination->slash) {

@@ -204,6 +204,8 @@ int target_staging_open(struct target *target,
 	}
 	journal_get_summary(target->journal, &summary);
 	target->look_staged = there;
+	/* So may names be that an earlier session made and never synced. */
+	target->folders_made = there;
 	target->total_files = summary.total_files;
 	target->total_bytes = summary.total_bytes;
 	memcpy(ready->uuid, target->uuid, sizeof(ready->uuid));
@@ -270,7 +272,7 @@ void target_close_job(struct target *target, struct task *task)
 {
 	const struct task_close *close = task->close;
 
-	if (target_sync_renamed(target) == -1) {
+	if (target_sync_names(target) == -1) {
 		fault_task(task, target->shown, "cannot be synced", errno);
 		return;
 	}

@@ -151,7 +151,7 @@ close_file:
 	return result;
 }
 
-/* A leaf of the target's file, if it still is what was compared. */
+/* A leaf of the old file, if it still is what was compared. */
 static const uint8_t *kept_leaf(struct target *target,
 				const struct task_write *write)
 {
@@ -159,7 +159,7 @@ static const uint8_t *kept_leaf(struct target *target,
 
 	/* The old file's last leaf may be longer or shorter than ours; then
 	 * its digest was another, and it is not kept. */
-	if (target_read_basis(target, write->entry, BASIS_TARGET,
+	if (target_read_basis(target, write->entry, write->basis,
 			      write->leaf * LEAF_SIZE + write->length,
 			      write->leaf) == -1)
 		return NULL;

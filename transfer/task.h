@@ -165,9 +165,9 @@ struct staged {
 struct task_write {
 	const struct entry *entry;
 	struct staged *staged;
-	struct frame *chunk; /* NULL: a kept leaf of the target's file, to be
-				copied from there; or with length 0: an empty
-				file is to be staged */
+	struct frame *chunk; /* NULL: a kept leaf, to be copied from basis; or
+				with length 0: an empty file is to be staged */
+	int basis;
 	const uint8_t *data; /* in chunk */
 	uint64_t leaf;
 	uint32_t length;

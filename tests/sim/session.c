@@ -685,8 +685,11 @@ void session_run(struct world *world, const struct session_plan *plan,
 			actor_kill(&session, actor, plan->ends[end].crash);
 			continue;
 		}
-		if (actor->over)
+		if (actor->over) {
+			/* It may have died while it closed its files. */
+			disk_kill(world->disks[end]);
 			continue;
+		}
 		if (actor->engine != NULL) {
 			world_fail(world, "the %s does not end",
 				   end_names[end]);
