@@ -433,10 +433,12 @@ static void a_new_log_is_a_new_file(void **state)
 	for (int i = 0; i < 4; i++) {
 		scratch_text(&scratch, "precious", "precious");
 		if (i == 0)
-			linkat(scratch.dir, "precious", scratch.dir, "log.new",
-			       0);
+			assert_int_equal(linkat(scratch.dir, "precious",
+						scratch.dir, "log.new", 0),
+					 0);
 		else if (i == 1)
-			symlinkat("precious", scratch.dir, "log.new");
+			assert_int_equal(
+			    symlinkat("precious", scratch.dir, "log.new"), 0);
 		else if (i == 2)
 			mkfifoat(scratch.dir, "log.new", 0600);
 		else

@@ -260,7 +260,7 @@ static void tells_attributes(void **state)
 	struct digest version;
 
 	scratch_text(&reading->scratch, "f", "12345");
-	fchmodat(reading->scratch.dir, "f", 0640, 0);
+	assert_int_equal(fchmodat(reading->scratch.dir, "f", 0640, 0), 0);
 	scratch_times(&reading->scratch, "f", SCRATCH_TIME, SCRATCH_NANO);
 	entry = only_file(reading, "f");
 	assert_int_equal(entry->size, 5);
@@ -279,7 +279,7 @@ static void a_link_is_copied_unless_it_ends_in_a_slash(void **state)
 
 	scratch_folder(&reading->scratch, "d");
 	scratch_text(&reading->scratch, "d/f", "");
-	symlinkat("d", reading->scratch.dir, "link");
+	assert_int_equal(symlinkat("d", reading->scratch.dir, "link"), 0);
 	entry = only_file(reading, "link");
 	assert_int_equal(entry->type, ENTRY_LINK);
 	assert_string_equal(entry->link, "d");
@@ -312,7 +312,7 @@ static void tells_problems_as_the_user_names_them(void **state)
 
 	scratch_folder(&reading->scratch, "d");
 	scratch_folder(&reading->scratch, "d/e");
-	fchmodat(reading->scratch.dir, "d/e", 0, 0);
+	assert_int_equal(fchmodat(reading->scratch.dir, "d/e", 0, 0), 0);
 	scratch_plain_user(&reading->scratch);
 	assert_non_null(open_path(reading, "./d/"));
 	walk_all(reading);
@@ -348,7 +348,7 @@ static void counts(void **state)
 	scratch_text(&reading->scratch, "d/1", "1");
 	scratch_text(&reading->scratch, "d/2", "22");
 	scratch_text(&reading->scratch, "f", "333");
-	symlinkat("f", reading->scratch.dir, "d/link");
+	assert_int_equal(symlinkat("f", reading->scratch.dir, "d/link"), 0);
 	assert_non_null(open_paths(reading, paths, 2, -1));
 	source_run(reading->source, task);
 	assert_int_equal(task->count->files, 3);
@@ -547,7 +547,7 @@ static void is_neither_led_away_nor_held_up(void **state)
 
 	unlinkat(dir, "d/f", 0);
 	expect_status(reading, entry, READ_GONE);
-	symlinkat("../secret", dir, "d/f");
+	assert_int_equal(symlinkat("../secret", dir, "d/f"), 0);
 	expect_status(reading, entry, READ_GONE);
 	unlinkat(dir, "d/f", 0);
 	mkfifoat(dir, "d/f", 0600);
@@ -571,7 +571,7 @@ static void does_not_follow_a_link_in_a_folders_place(void **state)
 	walk_all(reading);
 	entry = find(reading, "d/f");
 	renameat(dir, "d", dir, "moved");
-	symlinkat("outside", dir, "d");
+	assert_int_equal(symlinkat("outside", dir, "d"), 0);
 	expect_status(reading, entry, READ_GONE);
 }
 
@@ -582,7 +582,7 @@ static void tells_what_it_may_not_read(void **state)
 	struct task *task;
 
 	scratch_text(&reading->scratch, "f", "x");
-	fchmodat(reading->scratch.dir, "f", 0, 0);
+	assert_int_equal(fchmodat(reading->scratch.dir, "f", 0, 0), 0);
 	scratch_plain_user(&reading->scratch);
 	entry = only_file(reading, "f");
 	task = read_leaf(reading, entry, 0, LAST);

@@ -177,7 +177,7 @@ static void the_way_to_the_target_may_have_links(void **state)
 	struct rig *rig = &fixture->rig;
 
 	scratch_folder(&fixture->scratch, "real");
-	symlinkat("real", fixture->scratch.dir, "link");
+	assert_int_equal(symlinkat("real", fixture->scratch.dir, "link"), 0);
 	rig->path = "link";
 	rig_open(rig);
 	copy_file(rig, "f", "x");
@@ -227,7 +227,7 @@ static void mends_the_mode(void **state)
 
 	scratch_text(&fixture->scratch, "d/f", "12345");
 	scratch_times(&fixture->scratch, "d/f", RIG_TIME, RIG_NANO);
-	fchmodat(fixture->scratch.dir, "d/f", 0600, 0);
+	assert_int_equal(fchmodat(fixture->scratch.dir, "d/f", 0600, 0), 0);
 	assert_int_equal(rig_examine(rig, file), EXAMINE_SAME);
 	assert_int_equal(scratch_stat(&fixture->scratch, "d/f").st_mode & 07777,
 			 0644);
@@ -282,7 +282,8 @@ static void a_folder_takes_the_place_of_a_file(void **state)
 	struct rig_entry *folder = rig_entry(rig, ENTRY_FOLDER, "g", NULL);
 
 	scratch_folder(&fixture->scratch, "outside");
-	symlinkat("../outside", fixture->scratch.dir, "d/g");
+	assert_int_equal(symlinkat("../outside", fixture->scratch.dir, "d/g"),
+			 0);
 	assert_int_equal(rig_examine(rig, folder), EXAMINE_MADE);
 	assert_true(S_ISDIR(scratch_stat(&fixture->scratch, "d/g").st_mode));
 	assert_true(scratch_exists(&fixture->scratch, "outside"));
@@ -314,7 +315,8 @@ static void links_are_compared_and_made(void **state)
 	struct rig_entry *link = rig_entry(rig, ENTRY_LINK, "l", "to/here");
 	char target[100] = "";
 
-	symlinkat("elsewhere", fixture->scratch.dir, "d/l");
+	assert_int_equal(symlinkat("elsewhere", fixture->scratch.dir, "d/l"),
+			 0);
 	rig_copy(rig, link);
 	assert_int_equal(readlinkat(fixture->scratch.dir, "d/l", target, 99),
 			 7);
@@ -560,7 +562,7 @@ static void a_link_in_a_folders_place_leads_nowhere(void **state)
 	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
 	rig_stage(rig, file);
 	unlinkat(dir, "d/g", AT_REMOVEDIR);
-	symlinkat("../outside", dir, "d/g");
+	assert_int_equal(symlinkat("../outside", dir, "d/g"), 0);
 	rig_place_fails(rig, file,
 			"cannot be put in its place: "
 			"a symbolic link is in the way");
@@ -583,7 +585,8 @@ static void a_link_in_a_files_place_is_replaced(void **state)
 
 	scratch_text(&fixture->scratch, "outside", "mine");
 	scratch_times(&fixture->scratch, "outside", RIG_TIME, RIG_NANO);
-	symlinkat("../outside", fixture->scratch.dir, "d/f");
+	assert_int_equal(symlinkat("../outside", fixture->scratch.dir, "d/f"),
+			 0);
 	copy_file(rig, "f", "1234");
 	scratch_holds(&fixture->scratch, "outside", "mine", 4);
 	scratch_holds(&fixture->scratch, "d/f", "1234", 4);
@@ -596,7 +599,8 @@ static void staging_is_no_link(void **state)
 
 	scratch_folder(&fixture->scratch, "outside");
 	scratch_folder(&fixture->scratch, "d");
-	symlinkat("../outside", fixture->scratch.dir, "d/.ferry");
+	assert_int_equal(
+	    symlinkat("../outside", fixture->scratch.dir, "d/.ferry"), 0);
 	assert_int_equal(rig_try(&fixture->rig), TARGET_FAILED);
 	assert_non_null(strstr(fixture->rig.text, "symbolic link"));
 	assert_false(scratch_exists(&fixture->scratch, "outside/lock"));
@@ -615,11 +619,15 @@ static void what_is_planted_in_staging_is_not_written_to(void **state)
 		file = kind % 2 ? rig_file(rig, "f", bytes, RIG_LEAF + 1)
 				: rig_file(rig, "f", bytes, 5);
 		if (kind < 2)
-			symlinkat("../../../outside", fixture->scratch.dir,
-				  staged_path("f", path));
+			assert_int_equal(symlinkat("../../../outside",
+						   fixture->scratch.dir,
+						   staged_path("f", path)),
+					 0);
 		else
-			linkat(fixture->scratch.dir, "outside",
-			       fixture->scratch.dir, staged_path("f", path), 0);
+			assert_int_equal(linkat(fixture->scratch.dir, "outside",
+						fixture->scratch.dir,
+						staged_path("f", path), 0),
+					 0);
 		rig_stage(rig, file);
 		rig_finish(rig, file);
 		scratch_holds(&fixture->scratch, "outside", "mine", 4);

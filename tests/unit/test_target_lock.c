@@ -234,12 +234,15 @@ static void a_planted_lock_is_not_written_to(void **state)
 
 	scratch_text(&fixture->scratch, "outside", "mine");
 	scratch_folder(&fixture->scratch, "d/.ferry");
-	linkat(fixture->scratch.dir, "outside", fixture->scratch.dir,
-	       "d/.ferry/lock", 0);
+	assert_int_equal(linkat(fixture->scratch.dir, "outside",
+				fixture->scratch.dir, "d/.ferry/lock", 0),
+			 0);
 	assert_int_equal(rig_try(&fixture->rig), TARGET_FAILED);
 	scratch_holds(&fixture->scratch, "outside", "mine", 4);
 	unlinkat(fixture->scratch.dir, "d/.ferry/lock", 0);
-	symlinkat("../../outside", fixture->scratch.dir, "d/.ferry/lock");
+	assert_int_equal(
+	    symlinkat("../../outside", fixture->scratch.dir, "d/.ferry/lock"),
+	    0);
 	assert_int_equal(rig_try(&fixture->rig), TARGET_FAILED);
 	scratch_holds(&fixture->scratch, "outside", "mine", 4);
 }
