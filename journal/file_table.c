@@ -8,6 +8,7 @@
 #include "journal/file_table.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,9 @@ struct leaf {
 };
 
 /*
+ * There may be a hundred thousand of them: members are in an order that leaves
+ * no gap, and the path begins where the last one ends.
+ *
  * 1. capacity 0: the file has leaf 0 in one, if used is 1, and no other;
  *    capacity > 0: used of them are in many.
  * 2. After planned_file_settle leaves are sorted by index, each is there
@@ -37,8 +41,6 @@ struct kept_file {
 	struct kept_file *path_next;
 	uint64_t first_seq;
 	int64_t mtime_seconds;
-	uint32_t mtime_nanoseconds;
-	uint32_t mixed;
 	struct digest version;
 	union {
 		struct digest one;
@@ -46,7 +48,9 @@ struct kept_file {
 	};
 	uint32_t used;
 	uint32_t capacity;
-	size_t path_length;
+	uint32_t mtime_nanoseconds;
+	uint32_t mixed;
+	uint32_t path_length; /* a record's body is far shorter than 4 GiB */
 	char path[];
 };
 
@@ -216,7 +220,7 @@ static struct planned_file *insert(struct file_table *table,
 	struct planned_file *file;
 
 	if (table->keep)
-		size = sizeof(struct kept_file) + plan->path_length;
+		size = offsetof(struct kept_file, path) + plan->path_length;
 	file = calloc(1, size);
 	if (file == NULL)
 		return NULL;
@@ -225,7 +229,7 @@ static struct planned_file *insert(struct file_table *table,
 	file->size = plan->size;
 	if (table->keep) {
 		take_plan(kept(file), plan);
-		kept(file)->path_length = plan->path_length;
+		kept(file)->path_length = (uint32_t)plan->path_length;
 		memcpy(kept(file)->path, plan->path, plan->path_length);
 		link_path(table, kept(file));
 	}

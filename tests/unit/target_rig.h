@@ -208,8 +208,9 @@ static inline void rig_write(struct rig *rig, struct rig_entry *entry,
 	task_free(task);
 }
 
+/* Keep a leaf of basis that is expected to be bytes.  The task's error. */
 static inline int rig_write_kept(struct rig *rig, struct rig_entry *entry,
-				 uint64_t leaf, const void *bytes)
+				 int basis, uint64_t leaf, const void *bytes)
 {
 	struct task *task = task_create(TASK_WRITE);
 	size_t length = leaf_length(entry->entry->size, leaf);
@@ -217,6 +218,7 @@ static inline int rig_write_kept(struct rig *rig, struct rig_entry *entry,
 
 	task->write->entry = entry->entry;
 	task->write->staged = &entry->staged;
+	task->write->basis = basis;
 	task->write->leaf = leaf;
 	task->write->length = (uint32_t)length;
 	task->write->digest = digest_of(bytes, length);

@@ -72,6 +72,27 @@ static const char *staged_path(const char *path, char text[200])
 	return text;
 }
 
+/* The calls of the target's go through it, to be counted and to fail. */
+static struct fail_io *failing(struct rig *rig)
+{
+	struct fail_io *fail = fail_io_create(io_system());
+
+	rig->io = fail_io_table(fail);
+	return fail;
+}
+
+static void fail_next(struct fail_io *fail, enum fail_kind kind, int error)
+{
+	struct fail_plan plan = {
+	    .kind = kind,
+	    .count = 1,
+	    .how = FAIL_ERROR,
+	    .error = error,
+	};
+
+	fail_io_set(fail, &plan);
+}
+
 /* ---- where DST is ------------------------------------------------------- */
 
 static void a_folder_that_is_there_takes_all(void **state)
@@ -324,7 +345,9 @@ static void links_are_compared_and_made(void **state)
 	assert_int_equal(scratch_stat(&fixture->scratch, "d/l").st_mtim.tv_sec,
 			 RIG_TIME);
 	assert_int_equal(rig_examine(rig, link), EXAMINE_SAME);
+	/* With another time it is made anew: only that can be made durable. */
 	scratch_times(&fixture->scratch, "d/l", 5, 5);
+	rig_copy(rig, link);
 	assert_int_equal(rig_examine(rig, link), EXAMINE_SAME);
 	assert_int_equal(scratch_stat(&fixture->scratch, "d/l").st_mtim.tv_sec,
 			 RIG_TIME);
@@ -401,14 +424,46 @@ static void leaves_are_kept_of_the_old_file(void **state)
 	scratch_write(&fixture->scratch, "d/f", bytes, size);
 	bytes[RIG_LEAF] ^= 1;
 	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
-	assert_int_equal(rig_write_kept(rig, file, 0, bytes), 0);
-	assert_int_equal(rig_write_kept(rig, file, 1, bytes + RIG_LEAF),
-			 EBADMSG);
+	assert_int_equal(rig_write_kept(rig, file, BASIS_TARGET, 0, bytes), 0);
+	assert_int_equal(
+	    rig_write_kept(rig, file, BASIS_TARGET, 1, bytes + RIG_LEAF),
+	    EBADMSG);
 	rig_write(rig, file, 1);
 	assert_int_equal(rig_group(rig, file, 0, 2, RIG_PLAN), 0);
 	rig_finish(rig, file);
 	scratch_holds(&fixture->scratch, "d/f", bytes, size);
 	rig_forget(rig, file);
+	free(bytes);
+}
+
+/* What an earlier session staged without a sync that is known of. */
+static void staged_leaves_are_written_once_more(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fail_io *fail = failing(&fixture->rig);
+	struct rig *rig = open_folder(fixture);
+	size_t size = 2 * RIG_LEAF;
+	uint8_t *bytes = scratch_bytes(size, 1);
+	struct rig_entry *file = rig_file(rig, "f", bytes, size);
+
+	rig_write(rig, file, 0);
+	fail_io_set(fail, NULL);
+	assert_int_equal(rig_write_kept(rig, file, BASIS_STAGED, 0, bytes), 0);
+	assert_int_equal(fail_io_calls(fail, FAIL_PWRITE), 1);
+	/* Another's digest, and what is not there at all. */
+	assert_int_equal(rig_write_kept(rig, file, BASIS_STAGED, 0, bytes + 1),
+			 EBADMSG);
+	assert_int_equal(
+	    rig_write_kept(rig, file, BASIS_STAGED, 1, bytes + RIG_LEAF),
+	    EBADMSG);
+	assert_int_equal(fail_io_calls(fail, FAIL_PWRITE), 1);
+	rig_write(rig, file, 1);
+	assert_int_equal(rig_group(rig, file, 0, 2, RIG_PLAN), 0);
+	rig_finish(rig, file);
+	scratch_holds(&fixture->scratch, "d/f", bytes, size);
+	rig_forget(rig, file);
+	rig_end(rig);
+	fail_io_free(fail);
 	free(bytes);
 }
 
@@ -658,27 +713,6 @@ static void a_folder_that_went_away_is_found_again(void **state)
 
 /* ---- disks that fail ---------------------------------------------------- */
 
-/* What the n-th call of a kind makes of a task. */
-static struct fail_io *failing(struct rig *rig)
-{
-	struct fail_io *fail = fail_io_create(io_system());
-
-	rig->io = fail_io_table(fail);
-	return fail;
-}
-
-static void fail_next(struct fail_io *fail, enum fail_kind kind, int error)
-{
-	struct fail_plan plan = {
-	    .kind = kind,
-	    .count = 1,
-	    .how = FAIL_ERROR,
-	    .error = error,
-	};
-
-	fail_io_set(fail, &plan);
-}
-
 static void a_full_disk_ends_the_session(void **state)
 {
 	struct fixture *fixture = *state;
@@ -816,6 +850,7 @@ int main(void)
 	    TEST(nothing_shows_before_all_is_there),
 	    TEST(files_of_one_chunk_and_none),
 	    TEST(leaves_are_kept_of_the_old_file),
+	    TEST(staged_leaves_are_written_once_more),
 	    TEST(hashes_what_is_there),
 	    TEST(identical_content_gets_attributes_only),
 	    TEST(goes_deeper_than_any_path),

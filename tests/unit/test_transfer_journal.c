@@ -551,7 +551,8 @@ static void write_many(struct io *io, int dir, int keep)
 
 static void many_entries_take_little_memory(void **state)
 {
-	static const size_t limits[2] = {6, 17}; /* MiB */
+	/* MiB, a quarter of what an end may use with so many files. */
+	static const size_t limits[2] = {6, 17};
 	struct io io = *io_system();
 
 	(void)state;
@@ -569,8 +570,11 @@ static void many_entries_take_little_memory(void **state)
 		journal = journal_open(&io, scratch.dir, uuid, keep, NULL, 0);
 		assert_non_null(journal);
 		assert_int_equal(summary_of(journal).next_entry, MANY);
-		assert_true(most_memory > 0);
-		assert_true(most_memory - before < limits[keep] << 20);
+		/* The allocator of a sanitizer tells nothing. */
+		if (before > 0) {
+			assert_true(most_memory > before);
+			assert_true(most_memory - before < limits[keep] << 20);
+		}
 		for (unsigned i = 0; keep && i < MANY; i += 7) {
 			snprintf(path, sizeof(path),
 				 "a-folder/of-some-depth/%08u/name", i);
