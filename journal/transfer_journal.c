@@ -164,6 +164,25 @@ static int set_aside(struct io *io, int dir)
 	return io->rename_at(io->context, dir, JOURNAL_NAME, dir, bad);
 }
 
+/*
+ * The number of the session: the next one, or for a new journal any.  It tells
+ * frames of this session from those of others, and an earlier transfer of the
+ * same files may have ended, its journal with it, an instant ago.
+ */
+static int next_session(struct io *io, uint32_t *session)
+{
+	uint8_t bytes[4];
+
+	if (*session == 0) {
+		if (io->random(io->context, bytes, sizeof(bytes)) == -1)
+			return -1;
+		/* Far enough from the highest number. */
+		*session = get_u32(bytes) >> 1;
+	}
+	++*session;
+	return 0;
+}
+
 /* Replay; a journal that cannot be trusted is set aside. */
 static int replay(struct io *io, int dir, const uint8_t uuid[16],
 		  struct replayed *replayed)
@@ -198,11 +217,12 @@ struct transfer_journal *journal_open(struct io *io, int dir,
 	if (journal == NULL)
 		return NULL;
 	if (replay(io, dir, uuid, &replayed) == -1 ||
-	    (note != NULL && replace_note(&replayed, note, note_length) == -1))
+	    (note != NULL &&
+	     replace_note(&replayed, note, note_length) == -1) ||
+	    next_session(io, &replayed.summary.session) == -1)
 		goto close_journal;
 	journal->summary = replayed.summary;
 	memcpy(journal->summary.uuid, uuid, sizeof(journal->summary.uuid));
-	journal->summary.session++;
 	if (keep_files) {
 		journal->files = replayed.files;
 		replayed.files = NULL;

@@ -42,7 +42,9 @@ struct journal_file {
 
 struct journal_summary {
 	uint8_t uuid[16];
-	uint32_t session;    /* of this opening: 1 for a new journal */
+	uint32_t session;    /* of this opening: the next one, never 0; of a
+				new journal any, so that two transfers that
+				follow one another differ in it too */
 	uint64_t next_entry; /* above all that were ever planned */
 	uint64_t next_seq;
 	uint64_t files;       /* with a receipt, in all sessions */

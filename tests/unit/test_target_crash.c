@@ -219,12 +219,13 @@ static void confirmed_leaves_are_found_again(void **state)
 	struct rig *rig = &fixture->rig;
 	uint8_t *bytes = scratch_bytes(3 * RIG_LEAF, 1);
 	struct rig_entry *file = half_a_file(fixture, bytes);
+	uint32_t epoch = rig->ready.epoch;
 	struct task *task;
 	struct examine_item *item;
 
 	file = after_restart(fixture, file, "version 1");
 	assert_int_equal(rig->ready.resumed, 1);
-	assert_int_equal(rig->ready.epoch, 2);
+	assert_int_equal(rig->ready.epoch, epoch + 1);
 	assert_int_equal(rig->ready.next_entry, 1);
 	assert_int_equal(rig->ready.next_seq, 3);
 	task = rig_examine_task(rig, file, 0);
