@@ -33,6 +33,7 @@
 #define FENCE_TIME    ((uint64_t)2 * 1000 * 1000 * 1000)
 #define POLL_TIME     20000000L /* nanoseconds */
 #define TRIES         100       /* at a file that goes away each time */
+#define NAMED_PREFIX  "lock-"
 
 /* What a line says: "uuid client pid start boot host [uuid]". */
 struct holder {
@@ -52,6 +53,7 @@ struct target_lock {
 	int shared_or_alone; /* descriptor of "lock" */
 	int named;           /* of "lock-...", or -1 */
 	char name[40];       /* of that; "": none */
+	int alone;           /* shared_or_alone is held alone */
 	struct holder self;
 };
 
@@ -340,6 +342,7 @@ static enum target_result take_both(struct target_lock *lock,
 	if (request->single == NULL) {
 		result = take(lock, request, "lock", LOCK_EX,
 			      &lock->shared_or_alone, text);
+		lock->alone = result == TARGET_OPEN;
 		if (result == TARGET_OPEN &&
 		    line_write(lock, lock->shared_or_alone) == -1)
 			return TARGET_FAILED;
@@ -350,8 +353,8 @@ static enum target_result take_both(struct target_lock *lock,
 	if (result != TARGET_OPEN)
 		return result;
 	digest = digest_of(request->single, strlen(request->single));
-	memcpy(lock->name, "lock-", 5);
-	digest_format(&digest, lock->name + 5);
+	strcpy(lock->name, NAMED_PREFIX);
+	digest_format(&digest, lock->name + strlen(NAMED_PREFIX));
 	result = take(lock, request, lock->name, LOCK_EX, &lock->named, text);
 	if (result != TARGET_OPEN)
 		return result;
@@ -410,17 +413,37 @@ void target_lock_also(struct target_lock *lock, const uint8_t uuid[16])
 		line_write(lock, lock->named);
 }
 
+int target_lock_alone(struct target_lock *lock)
+{
+	/* If others share it, this gives up our share: it is of no use any
+	 * more. */
+	if (!lock->alone)
+		lock->alone =
+		    lock->io->lock(lock->io->context, lock->shared_or_alone,
+				   LOCK_EX | LOCK_NB) == 0;
+	return lock->alone;
+}
+
+/* Locks on one file that nobody holds. */
+static int remove_named(void *cookie, const char *name)
+{
+	struct target_lock *lock = cookie;
+
+	if (strncmp(name, NAMED_PREFIX, strlen(NAMED_PREFIX)) == 0)
+		lock->io->unlink_at(lock->io->context, lock->ferry, name, 0);
+	return 0;
+}
+
 static void remove_files(struct target_lock *lock)
 {
 	struct io *io = lock->io;
 
-	if (lock->named != -1) {
+	if (lock->named != -1)
 		io->unlink_at(io->context, lock->ferry, lock->name, 0);
-		/* Others may share the other one: only the last removes it. */
-		if (io->lock(io->context, lock->shared_or_alone,
-			     LOCK_EX | LOCK_NB) == -1)
-			return;
-	}
+	/* Others may share the other one: only the last removes it. */
+	if (!target_lock_alone(lock))
+		return;
+	io->list(io->context, lock->ferry, remove_named, lock);
 	io->unlink_at(io->context, lock->ferry, "lock", 0);
 	io->unlink_at(io->context, lock->base, ".ferry", AT_REMOVEDIR);
 }

@@ -42,6 +42,13 @@ int target_lock_folder(const struct target_lock *);
 void target_lock_also(struct target_lock *, const uint8_t uuid[16]);
 
 /*
+ * At the end of a job, when nothing in the target is touched any more: does
+ * nobody else have a hand in it?  1, and then nobody gets one before release;
+ * or 0.
+ */
+int target_lock_alone(struct target_lock *);
+
+/*
  * Let go.  With clean the lock's files are removed, and .ferry if nothing is
  * left in it and nobody else uses it.  NULL is fine.
  */

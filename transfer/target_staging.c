@@ -243,8 +243,8 @@ static int remove_staging(struct target *target)
 	target->staging = -1;
 	if (io_remove_tree(io, ferry, target->folder) == -1)
 		return -1;
-	/* A job for one file shares .ferry with others that are alive. */
-	if (target->single == NULL)
+	/* A job for one file may share .ferry with others that are alive. */
+	if (target_lock_alone(target->lock))
 		remove_stillborn(target);
 	return 0;
 }

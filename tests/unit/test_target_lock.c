@@ -228,6 +228,29 @@ static void jobs_for_one_file_hold_that_file(void **state)
 	assert_false(scratch_exists(&fixture->scratch, "d/.ferry"));
 }
 
+/* What runs leave that die before they have a journal. */
+static void the_last_one_removes_what_others_began(void **state)
+{
+	static const char folder[] =
+	    "d/.ferry/01234567-0123-7123-8123-0123456789ab";
+	struct fixture *fixture = *state;
+	struct scratch *scratch = &fixture->scratch;
+
+	scratch_folder(scratch, "d/.ferry");
+	scratch_folder(scratch, folder);
+	scratch_text(scratch, "d/.ferry/lock-0123", "");
+	rig_single(&fixture->other, "f");
+	rig_single(&fixture->rig, "g");
+	rig_open(&fixture->other);
+	rig_open(&fixture->rig);
+	/* For all that this one knows the other is about to write there. */
+	rig_close(&fixture->rig, NULL);
+	assert_true(scratch_exists(scratch, folder));
+	assert_true(scratch_exists(scratch, "d/.ferry/lock-0123"));
+	rig_close(&fixture->other, NULL);
+	assert_false(scratch_exists(scratch, "d/.ferry"));
+}
+
 static void a_planted_lock_is_not_written_to(void **state)
 {
 	struct fixture *fixture = *state;
@@ -258,6 +281,7 @@ int main(void)
 	    TEST(a_line_from_before_kills_nobody),
 	    TEST(one_process_holds_itself_off),
 	    TEST(jobs_for_one_file_hold_that_file),
+	    TEST(the_last_one_removes_what_others_began),
 	    TEST(a_planted_lock_is_not_written_to),
 	};
 
