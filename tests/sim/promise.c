@@ -36,7 +36,7 @@ struct promise {
 	size_t planned_count, planned_capacity;
 	uint64_t window;
 	uint64_t flying; /* bytes sent and not confirmed */
-	int damage_allowed;
+	int unreadable;
 	char text[400];
 };
 
@@ -56,16 +56,12 @@ void promise_free(struct promise *promise)
 	free(promise);
 }
 
-void promise_begin(struct promise *promise, uint64_t window)
+void promise_begin(struct promise *promise, uint64_t window, int unreadable)
 {
+	promise->unreadable = unreadable;
 	promise->planned_count = 0;
 	promise->window = window;
 	promise->flying = 0;
-}
-
-void promise_allow_damage(struct promise *promise)
-{
-	promise->damage_allowed = 1;
 }
 
 static struct planned *find_planned(struct promise *promise, uint64_t index)
@@ -164,7 +160,7 @@ static const char *check_chunk(struct promise *promise,
 	    chunk.length != leaf_length(planned->size, leaf))
 		return "the sender sent a chunk that was not planned";
 	version = &promise->versions[planned->version];
-	if (version->confirmed[leaf]) {
+	if (version->confirmed[leaf] && !promise->unreadable) {
 		snprintf(promise->text, sizeof(promise->text),
 			 "leaf %zu of %.300s was confirmed and is sent again",
 			 leaf, version->path);
@@ -256,7 +252,7 @@ static const char *note_nack(struct promise *promise, const struct frame *frame)
 	if (nack.reason != NACK_DISK)
 		return NULL;
 	promise->versions[planned->version].confirmed[leaf] = 0;
-	if (promise->damage_allowed)
+	if (promise->unreadable)
 		return NULL;
 	snprintf(promise->text, sizeof(promise->text),
 		 "leaf %zu of %.300s was confirmed and is found damaged", leaf,

@@ -17,10 +17,9 @@ struct promise;
 struct promise *promise_create(void);
 void promise_free(struct promise *);
 
-/* A session with this window begins. */
-void promise_begin(struct promise *, uint64_t window);
-/* From now on staged data may prove damaged: a NACK_DISK is no failure. */
-void promise_allow_damage(struct promise *);
+/* A session with this window begins.  With unreadable, calls fail at the
+ * receiver: what cannot be read there is rightly sent again. */
+void promise_begin(struct promise *, uint64_t window, int unreadable);
 
 /* The sender gave this frame to a lane, or was given it.  NULL, or what is
  * wrong; valid until the next call. */

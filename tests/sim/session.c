@@ -416,9 +416,6 @@ static void arm_disks(struct session *session)
 		disk_set_flaky(disk, plan->flaky);
 		disk_fail_sync(disk, plan->fail_sync);
 		disk_stop_after(disk, plan->stop_after);
-		/* Mangled data may reach the disk, or seem to. */
-		if (plan->fail || plan->fail_sync != UINT64_MAX)
-			promise_allow_damage(world->promise);
 	}
 }
 
@@ -612,7 +609,8 @@ static void run_engines(struct session *session)
 	int end;
 
 	network_begin(world->network, &plan->network, world->now);
-	promise_begin(world->promise, plan->config.window);
+	promise_begin(world->promise, plan->config.window,
+		      plan->ends[END_RECEIVER].fail);
 	while (session->lanes < plan->lanes)
 		network_up(world->network, session->lanes++);
 	for (end = 0; end < END_COUNT; end++) {

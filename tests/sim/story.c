@@ -114,6 +114,28 @@ static void random_plan(struct world *world, struct session_plan *plan)
 	random_end(dice, &plan->ends[END_RECEIVER]);
 }
 
+static void tell_plan(struct world *world, const struct session_plan *plan)
+{
+	int end;
+
+	world_tell(world, "-- a session with %zu faults", plan->fault_count);
+	for (end = 0; end < END_COUNT; end++) {
+		const struct end_plan *its = &plan->ends[end];
+
+		if (its->stop_after != UINT64_MAX)
+			world_tell(world, "   end %d dies at call %llu", end,
+				   (unsigned long long)its->stop_after);
+		if (its->fail_sync != UINT64_MAX)
+			world_tell(world, "   end %d: sync %llu fails", end,
+				   (unsigned long long)its->fail_sync);
+		if (its->fail)
+			world_tell(world,
+				   "   end %d: calls of kind %d fail with %d",
+				   end, (int)its->fail_plan.kind,
+				   its->fail_plan.error);
+	}
+}
+
 /* No engine has a reason to think that the other breaks the protocol. */
 static void check_codes(struct world *world,
 			const struct session_result *result)
@@ -181,8 +203,7 @@ static void story(struct world *world)
 
 	while (bad-- > 0 && !world_failed(world)) {
 		random_plan(world, &plan);
-		world_tell(world, "-- a session with %zu faults",
-			   plan.fault_count);
+		tell_plan(world, &plan);
 		session_run(world, &plan, &result);
 		check_codes(world, &result);
 		between_sessions(world);
