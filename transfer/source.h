@@ -30,8 +30,8 @@ struct source *source_open(const struct source_config *, struct message_offer *,
 
 /*
  * Open the journal STATE/transfers/<uuid>/journal, before the first
- * source_run.  *summary gives the numbers that this end has used.  0, or -1
- * with errno.
+ * source_run.  *summary gives the numbers that this end has used.  One that
+ * was opened before is dropped.  0, or -1 with errno.
  */
 int source_open_journal(struct source *, const uint8_t uuid[16],
 			struct journal_summary *summary);

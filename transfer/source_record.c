@@ -22,12 +22,38 @@ static int open_folder(struct io *io, int dir, const char *name)
 	return io_open_beneath(io, dir, name, flags, 0);
 }
 
+/* Remove the journal, and its folder if that held nothing else: the client's
+ * holds the command line too. */
+static void drop_journal(struct source *source)
+{
+	struct io *io = source->io;
+	char text[UUID_TEXT_SIZE];
+	int transfers;
+
+	journal_close(source->journal);
+	source->journal = NULL;
+	if (source->journal_dir == -1)
+		return;
+	io->unlink_at(io->context, source->journal_dir, "journal", 0);
+	io->unlink_at(io->context, source->journal_dir, "journal.bad", 0);
+	io_close(io, source->journal_dir);
+	source->journal_dir = -1;
+	transfers = open_folder(io, source->state_dir, "transfers");
+	if (transfers == -1)
+		return;
+	uuid_format(source->uuid, text);
+	io->unlink_at(io->context, transfers, text, AT_REMOVEDIR);
+	io_close(io, transfers);
+}
+
 int source_open_journal(struct source *source, const uint8_t uuid[16],
 			struct journal_summary *summary)
 {
 	char text[UUID_TEXT_SIZE];
 	int transfers;
 
+	/* One that was proposed, and not taken by the other end. */
+	drop_journal(source);
 	memset(summary, 0, sizeof(*summary));
 	memcpy(source->uuid, uuid, sizeof(source->uuid));
 	memcpy(summary->uuid, uuid, sizeof(summary->uuid));
@@ -132,15 +158,7 @@ void source_record(struct source *source, struct task *task)
 
 void source_finish(struct source *source)
 {
-	struct io *io = source->io;
-
 	/* Receipts first: the journal must not go before they are safe. */
-	if (source->ledger != NULL && ledger_sync(source->ledger) == -1)
-		return;
-	journal_close(source->journal);
-	source->journal = NULL;
-	if (source->journal_dir == -1)
-		return;
-	io->unlink_at(io->context, source->journal_dir, "journal", 0);
-	io->unlink_at(io->context, source->journal_dir, "journal.bad", 0);
+	if (source->ledger == NULL || ledger_sync(source->ledger) == 0)
+		drop_journal(source);
 }
