@@ -34,6 +34,12 @@ process_is_alive()
 	[ -n "$state" ] && [ "$state" != Z ]
 }
 
+# Nothing, if there is no such process.
+process_parent()
+{
+	sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null
+}
+
 # What the far side's programs are told: a mark to find them by, a state
 # folder of their own, and the sanitizers' options.
 sshd_environment()
@@ -130,13 +136,8 @@ sshd_stop()
 # The processes that carry the mark of this rig.
 sshd_agents()
 {
-	local directory
-
-	for directory in /proc/[0-9]*; do
-		if grep -qzsxF "FERRY_RIG=$SSHD_DIR" "$directory/environ"; then
-			echo "${directory#/proc/}"
-		fi
-	done
+	grep -lzsxF "FERRY_RIG=$SSHD_DIR" /proc/[0-9]*/environ |
+	    sed 's,^/proc/,,; s,/.*,,'
 }
 
 # sshd's own processes: those that serve a connection name the configuration
@@ -148,12 +149,12 @@ sshd_connections()
 
 	[ -z "${SSHD_PID-}" ] || pgrep -P "$SSHD_PID" || :
 	for pid in $(sshd_agents); do
-		parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
+		parent=$(process_parent "$pid")
 		while [ -n "$parent" ] && [ "$parent" -gt 1 ] &&
 		    [ "$parent" != "${SSHD_PID-}" ] &&
 		    [ "$(cat "/proc/$parent/comm" 2>/dev/null)" = sshd ]; do
 			echo "$parent"
-			parent=$(ps -o ppid= -p "$parent" | tr -d ' ')
+			parent=$(process_parent "$parent")
 		done
 	done
 }
