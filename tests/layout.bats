@@ -15,6 +15,7 @@ setup()
 @test "the files that README names are there" {
 	local path
 
+	# shellcheck disable=SC2016 # no expansion is meant
 	while read -r path; do
 		# shellcheck disable=SC2086 # some are patterns
 		ls -d $path

@@ -95,9 +95,3 @@ manual_options()
 	    sed 's/.* //' | sort -n)
 	assert_success
 }
-
-@test "the manual is clean" {
-	command -v mandoc >/dev/null || skip 'mandoc is missing'
-	run mandoc -T lint -W warning "$page"
-	assert_output ''
-}
