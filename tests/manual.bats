@@ -112,36 +112,41 @@ literal()
 	    sed -e ':a' -e '/\\$/{' -e 'N' -e 's/\\\n *//' -e 'ba' -e '}'
 }
 
-# speak HEX: to the agent.  hear BYTES: what it says, as digits.
-speak()
+# bytes DIGITS
+bytes()
 {
 	local format=''
 
 	for ((i = 0; i < ${#1}; i += 2)); do format+=\\x${1:i:2}; done
 	# shellcheck disable=SC2059 # the format is the bytes
-	printf "$format" >&"$to_agent"
+	printf "$format"
 }
 
-hear()
+# digits COUNT: of what is read.
+digits()
 {
-	head -c "$1" <&"$from_agent" | od -An -v -tx1 | tr -d ' \n'
+	head -c "$1" | od -An -v -tx1 | tr -d ' \n'
 }
 
-@test "the example of ferry-protocol(7) is what is said" {
-	local direction bytes heard
+# What is said goes on with the journal of the other example.
+@test "the examples of ferry-journal(5) and ferry-protocol(7) are so" {
+	local staging=t/.ferry/01900000-0000-7000-8000-00000000000a
+	local direction said heard
 
-	mkdir t
+	mkdir -p "$staging"
+	bytes "$(literal ferry-journal.5 | tr -d ' \n')" >"$staging/journal"
+	assert_equal "$(stat -c %s "$staging/journal")" 264
 	coproc "$FERRY" serve --nonce 000102030405060708090a0b0c0d0e0f \
 	    --state-dir "$PWD/state" 3>&-
 	# What coproc opened is closed in subshells.
 	exec {from_agent}<&"${COPROC[0]}" {to_agent}>&"${COPROC[1]}"
-	while read -r direction bytes; do
-		bytes=${bytes// /}
+	while read -r direction said; do
+		said=${said// /}
 		if [ "$direction" = '>' ]; then
-			speak "$bytes"
+			bytes "$said" >&"$to_agent"
 		else
-			heard=$(hear $((${#bytes} / 2)))
-			assert_equal "$heard" "$bytes"
+			heard=$(digits $((${#said} / 2)) <&"$from_agent")
+			assert_equal "$heard" "$said"
 		fi
 	done < <(literal ferry-protocol.7 | grep '^[<>]')
 	wait "$COPROC_PID"
