@@ -34,7 +34,8 @@ static void note_set(struct note *note, const struct target *target,
 	note->length = 16 + length;
 }
 
-/* Is in .ferry/name the journal of a job with this note?  1 or 0. */
+/* Is in .ferry/name the journal of a job with this note?  1, 0, or -1 with
+ * errno: that cannot be said, and to begin anew could send all of it again. */
 static int has_note(const struct target *target, int ferry, const char *name,
 		    const struct note *note)
 {
@@ -45,10 +46,12 @@ static int has_note(const struct target *target, int ferry, const char *name,
 	int result = 0;
 
 	if (folder == -1)
-		return 0;
+		return fault_is_fatal(errno) ? -1 : 0;
 	if (journal_read(target->io, folder, &summary, &found, &length) == 0)
 		result = length == note->length &&
 			 memcmp(found, note->bytes, length) == 0;
+	else if (fault_is_fatal(errno))
+		result = -1;
 	free(found);
 	io_close(target->io, folder);
 	return result;
@@ -87,6 +90,7 @@ static int folder_list_read(const struct target *target, int ferry,
 		   : -1;
 }
 
+/* 1, 0, or -1 with errno: that cannot be said. */
 static int has_journal(const struct target *target, int ferry, const char *name)
 {
 	struct stat status;
@@ -94,9 +98,11 @@ static int has_journal(const struct target *target, int ferry, const char *name)
 	int found;
 
 	if (folder == -1)
-		return 0;
+		return errno == ENOENT ? 0 : -1;
 	found = target->io->stat_at(target->io->context, folder, "journal",
 				    &status) == 0;
+	if (!found && errno != ENOENT)
+		found = -1;
 	io_close(target->io, folder);
 	return found;
 }
@@ -108,25 +114,24 @@ static int choose_uuid(struct target *target,
 {
 	int ferry = target_lock_folder(target->lock);
 	struct folder_list list;
+	int found;
 
 	memcpy(target->uuid, config->uuid, sizeof(target->uuid));
 	uuid_format(target->uuid, target->folder);
-	if (has_journal(target, ferry, target->folder))
-		return 0;
-	if (folder_list_read(target, ferry, &list) == -1) {
-		free(list.names);
-		return -1;
-	}
-	for (size_t i = 0; i < list.count; i++) {
-		if (!has_note(target, ferry, list.names[i], note))
+	found = has_journal(target, ferry, target->folder);
+	if (found != 0)
+		return found == 1 ? 0 : -1;
+	found = folder_list_read(target, ferry, &list);
+	for (size_t i = 0; i < list.count && found == 0; i++) {
+		found = has_note(target, ferry, list.names[i], note);
+		if (found != 1)
 			continue;
 		memcpy(target->folder, list.names[i], UUID_TEXT_SIZE);
 		uuid_parse(target->folder, target->uuid);
 		target_lock_also(target->lock, target->uuid);
-		break;
 	}
 	free(list.names);
-	return 0;
+	return found == -1 ? -1 : 0;
 }
 
 /*
@@ -224,14 +229,14 @@ static void remove_stillborn(struct target *target)
 
 	if (folder_list_read(target, ferry, &list) == 0) {
 		for (size_t i = 0; i < list.count; i++)
-			if (!has_journal(target, ferry, list.names[i]))
+			if (has_journal(target, ferry, list.names[i]) == 0)
 				io_remove_tree(target->io, ferry,
 					       list.names[i]);
 	}
 	free(list.names);
 }
 
-/* In any order: what a journal claims and is not there is sent again. */
+/* The journal goes first: it must not claim what is being removed. */
 static int remove_staging(struct target *target)
 {
 	struct io *io = target->io;
