@@ -171,6 +171,10 @@ static void examine_link(struct examination *look)
 		return;
 	length = io->read_link_at(io->context, look->folder, look->name, link,
 				  sizeof(link));
+	if (length == -1) {
+		fail(look, "cannot read the link there", errno);
+		return;
+	}
 	if (length != (ssize_t)entry->link_length ||
 	    memcmp(link, entry->link, entry->link_length) != 0)
 		return;
