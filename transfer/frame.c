@@ -59,7 +59,7 @@ static const struct {
     [FRAME_ACK] = {"ACK", 10 + 16 * (size_t)RANGES_MAX},
     [FRAME_NACK] = {"NACK", 17},
     [FRAME_RECEIPT] = {"RECEIPT", 27 + TEXT_MAX},
-    [FRAME_PROBLEM] = {"PROBLEM", 5 + ENTRY_PATH_MAX + TEXT_MAX},
+    [FRAME_PROBLEM] = {"PROBLEM", 13 + ENTRY_PATH_MAX + TEXT_MAX},
     [FRAME_STATS] = {"STATS", 32},
     [FRAME_PING] = {"PING", 0},
     [FRAME_PONG] = {"PONG", 0},

@@ -154,7 +154,8 @@ struct message_commit {
 struct frame *message_commit_encode(const struct message_commit *);
 int message_commit_decode(const struct frame *, struct message_commit *);
 
-/* The sender gives an entry up; the receiver forgets it, keeps staged data. */
+/* The sender gives an entry up; the receiver forgets it, keeps staged data.
+ * The answer is a RECEIPT of any kind: RECEIPT_WITHDRAWN if nothing else. */
 struct frame *message_withdraw_encode(uint64_t entry);
 int message_withdraw_decode(const struct frame *, uint64_t *entry);
 
@@ -183,9 +184,10 @@ int message_nack_decode(const struct frame *, struct message_nack *);
 
 /* The end of one entry. */
 enum receipt_status {
-	RECEIPT_DONE = 0,  /* in place and durable */
-	RECEIPT_SAME = 1,  /* was there already */
-	RECEIPT_FAILED = 2 /* text says why */
+	RECEIPT_DONE = 0,     /* in place and durable */
+	RECEIPT_SAME = 1,     /* was there already */
+	RECEIPT_FAILED = 2,   /* text says why */
+	RECEIPT_WITHDRAWN = 3 /* by the sender: to WITHDRAW and PROBLEM */
 };
 struct message_receipt {
 	uint64_t entry;
@@ -198,13 +200,16 @@ struct message_receipt {
 struct frame *message_receipt_encode(const struct message_receipt *);
 int message_receipt_decode(const struct frame *, struct message_receipt *);
 
-/* Sender to receiver: a source that cannot be sent. */
+/* Sender to receiver: a source that cannot be sent.  If it was announced, this
+ * withdraws it; else it has a number all the same, so that it can be repeated
+ * until its RECEIPT comes: the user at the far end must hear of it. */
 enum problem_kind {
 	PROBLEM_FAILED = 1,   /* unreadable, changing ...: exit 23 */
 	PROBLEM_VANISHED = 2, /* exit 24 */
 	PROBLEM_SKIPPED = 3   /* a device, a socket: no error */
 };
 struct message_problem {
+	uint64_t entry;
 	enum problem_kind kind;
 	const char *path; /* as the user would name it */
 	size_t path_length;

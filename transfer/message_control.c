@@ -11,7 +11,7 @@
 
 #define RANGE_SIZE    16
 #define RECEIPT_FIXED 27
-#define PROBLEM_FIXED 5
+#define PROBLEM_FIXED 13
 #define ERROR_FIXED   3
 
 static size_t at_most(size_t length, size_t limit)
@@ -107,7 +107,7 @@ int message_receipt_decode(const struct frame *frame,
 	codec_get_digest(&reader, &receipt->file);
 	receipt->text_length = codec_get_u16(&reader);
 	receipt->text = codec_get_text(&reader, receipt->text_length);
-	if (status > RECEIPT_FAILED || receipt->text_length > TEXT_MAX ||
+	if (status > RECEIPT_WITHDRAWN || receipt->text_length > TEXT_MAX ||
 	    (status != RECEIPT_FAILED && receipt->text_length != 0))
 		return -1;
 	return codec_get_end(&reader);
@@ -123,6 +123,7 @@ struct frame *message_problem_encode(const struct message_problem *problem)
 
 	if (frame == NULL)
 		return NULL;
+	codec_put_u64(&writer, problem->entry);
 	codec_put_u8(&writer, (uint8_t)problem->kind);
 	codec_put_u16(&writer, (uint16_t)path_length);
 	codec_put_u16(&writer, (uint16_t)text_length);
@@ -135,8 +136,10 @@ int message_problem_decode(const struct frame *frame,
 			   struct message_problem *problem)
 {
 	struct codec_reader reader = codec_read(frame);
-	uint8_t kind = codec_get_u8(&reader);
+	uint8_t kind;
 
+	problem->entry = codec_get_number(&reader);
+	kind = codec_get_u8(&reader);
 	problem->kind = (enum problem_kind)kind;
 	problem->path_length = codec_get_u16(&reader);
 	problem->text_length = codec_get_u16(&reader);

@@ -93,37 +93,6 @@ struct incoming *receiver_pop(struct incoming_list *list)
 	return incoming;
 }
 
-static void problem(struct receiver *receiver, const struct frame *frame)
-{
-	struct message_problem message;
-	struct engine_report report = {.kind = REPORT_FAILED};
-	char *path = NULL, *text = NULL;
-
-	if (message_problem_decode(frame, &message) == -1) {
-		receiver_fail(receiver, EXIT_PROTOCOL, "bad PROBLEM frame");
-		return;
-	}
-	path = strndup(message.path, message.path_length);
-	text = strndup(message.text, message.text_length);
-	if (path == NULL || text == NULL) {
-		receiver_out_of_memory(receiver);
-		goto free_copies;
-	}
-	if (message.kind == PROBLEM_VANISHED)
-		report.kind = REPORT_VANISHED;
-	if (message.kind == PROBLEM_SKIPPED)
-		report.kind = REPORT_SKIPPED;
-	receiver->stats.files_failed += message.kind == PROBLEM_FAILED;
-	receiver->stats.files_vanished += message.kind == PROBLEM_VANISHED;
-	report.path = path;
-	report.text = text;
-	outbox_report(&receiver->outbox, &report);
-
-free_copies:
-	free(path);
-	free(text);
-}
-
 static void far_stats(struct receiver *receiver, const struct frame *frame)
 {
 	struct message_stats message;
@@ -155,24 +124,32 @@ static void far_error(struct receiver *receiver, const struct frame *frame)
 /* The sender has all its receipts.  Said again if our answer was lost. */
 static void bye(struct receiver *receiver)
 {
-	struct task *task;
-
 	if (receiver->closed) {
 		receiver_send(receiver, message_empty(FRAME_BYE));
 		return;
 	}
-	if (receiver->closing)
-		return;
 	if (receiver->entries.count > 0) {
 		receiver_fail(receiver, EXIT_PROTOCOL,
 			      "the far end left before all was committed");
 		return;
 	}
 	receiver->closing = 1;
+	receiver->flush = 1;
+}
+
+/* What was withdrawn may still be busy in the staging folder. */
+static void close_when_idle(struct receiver *receiver)
+{
+	struct task *task;
+
+	if (!receiver->closing || receiver->close_out ||
+	    receiver->dropped.count > 0 || receiver->group != NULL)
+		return;
+	receiver->close_out = 1;
 	task = task_create(TASK_CLOSE);
 	if (task != NULL) {
 		task->close->root = receiver->root_end;
-		task->close->keep = receiver->failed.count > 0;
+		task->close->keep = receiver->keep;
 	}
 	outbox_task(&receiver->outbox, task);
 }
@@ -196,7 +173,7 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 	char text[80];
 
 	if (frame->epoch != receiver->config.epoch &&
-	    frame->type != FRAME_ERROR) {
+	    (frame->type != FRAME_ERROR || frame->epoch != 0)) {
 		frame_free(frame); /* of a session that is over */
 		return;
 	}
@@ -221,7 +198,7 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 		receiver->ack_due = 1;
 		break;
 	case FRAME_PROBLEM:
-		problem(receiver, frame);
+		receiver_problem(receiver, frame);
 		break;
 	case FRAME_STATS:
 		far_stats(receiver, frame);
@@ -306,6 +283,7 @@ static void advance(struct receiver *receiver)
 	receiver_verify_more(receiver);
 	receiver_commit_more(receiver);
 	receiver_send_ack(receiver);
+	close_when_idle(receiver);
 }
 
 static void receiver_handle(struct engine *engine,

@@ -73,6 +73,7 @@ static struct task *write_task(struct receiver *receiver,
 	task->write->length = (uint32_t)length;
 	task->write->close = entry_chunks(incoming->entry) <= 1;
 	incoming->busy++;
+	incoming->writes++;
 	receiver->writing++;
 	return task;
 }
@@ -294,6 +295,7 @@ void receiver_written(struct receiver *receiver, struct task *task)
 	struct task_write *write = task->write;
 
 	receiver->writing--;
+	incoming->writes--;
 	if (incoming->state == INCOMING_DROPPED || receiver->outbox.closed)
 		goto idle;
 	if (task->error == 0) {

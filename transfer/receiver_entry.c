@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An entry from its announcement to its end: what is there of it already
- * (EXAMINE, HASH), what the sender is told that it needs (NEED), and how it
- * leaves (RECEIPT, WITHDRAW).
+ * An entry from its announcement on: what is there of it already (EXAMINE,
+ * HASH), and what the sender is told that it needs (NEED).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +56,10 @@ static void leave_path(struct receiver *receiver, struct incoming *incoming)
 /* It is dropped and nothing points to it. */
 static void end(struct receiver *receiver, struct incoming *incoming)
 {
-	index_map_remove(&receiver->dropped, incoming->entry->index);
+	struct entry *entry = incoming->entry;
+
+	index_map_remove(&receiver->dropped, entry->index);
+	receiver->entry_bytes -= entry->path_length + entry->link_length;
 	if (has_path_key(incoming))
 		leave_path(receiver, incoming);
 	receiver_release(incoming);
@@ -68,115 +70,6 @@ void receiver_idle(struct receiver *receiver, struct incoming *incoming)
 	incoming->busy--;
 	if (incoming->busy == 0 && incoming->state == INCOMING_DROPPED)
 		end(receiver, incoming);
-}
-
-void receiver_settle(struct receiver *receiver, const struct incoming *incoming)
-{
-	uint64_t index = incoming->entry->index;
-
-	if (seq_set_add(&receiver->settled, index, index + 1) == -1)
-		receiver_out_of_memory(receiver);
-	receiver->settled_count++;
-}
-
-void receiver_cover(struct receiver *receiver, const struct incoming *incoming)
-{
-	uint64_t first = incoming->entry->first_seq;
-
-	if (seq_set_add(&receiver->durable, first,
-			first + entry_chunks(incoming->entry)) == -1)
-		receiver_out_of_memory(receiver);
-	receiver->ack_due = 1;
-}
-
-/* Out of the transfer, for whatever reason; staged data stays on disk. */
-static void drop(struct receiver *receiver, struct incoming *incoming)
-{
-	struct entry *entry = incoming->entry;
-	struct task *task;
-
-	receiver_cover(receiver, incoming);
-	index_map_remove(&receiver->entries, entry->index);
-	receiver->entry_bytes -= entry->path_length + entry->link_length;
-	incoming->state = INCOMING_DROPPED;
-	if (index_map_put(&receiver->dropped, entry->index, incoming) == -1)
-		receiver_out_of_memory(receiver);
-
-	incoming->busy++;
-	if (incoming->staged.descriptor == -1) {
-		receiver_idle(receiver, incoming);
-		return;
-	}
-	task = task_create(TASK_DISCARD);
-	if (task != NULL) {
-		task->owner = incoming;
-		task->discard->staged = &incoming->staged;
-		task->discard->entry = entry;
-	}
-	outbox_task(&receiver->outbox, task);
-}
-
-static void send_receipt(struct receiver *receiver,
-			 const struct message_receipt *message)
-{
-	receiver_send(receiver, message_receipt_encode(message));
-}
-
-void receiver_failed(struct receiver *receiver, struct incoming *incoming,
-		     const char *text)
-{
-	uint64_t index = incoming->entry->index;
-	struct message_receipt message = {
-	    .entry = index,
-	    .status = RECEIPT_FAILED,
-	    .text = text != NULL ? text : "cannot be stored",
-	};
-	struct engine_report report = {
-	    .kind = REPORT_FAILED,
-	    .path = incoming->entry->path,
-	    .text = message.text,
-	};
-
-	message.text_length = strnlen(message.text, TEXT_MAX);
-	receiver->stats.files_failed++;
-	if (seq_set_add(&receiver->failed, index, index + 1) == -1)
-		receiver_out_of_memory(receiver);
-	outbox_report(&receiver->outbox, &report);
-	send_receipt(receiver, &message);
-	receiver_settle(receiver, incoming);
-	drop(receiver, incoming);
-}
-
-void receiver_finished(struct receiver *receiver, struct incoming *incoming)
-{
-	struct entry *entry = incoming->entry;
-	struct message_receipt message = {
-	    .entry = entry->index,
-	    .status = incoming->outcome,
-	    .file = incoming->file,
-	};
-	struct engine_report report = {
-	    .kind = REPORT_DONE,
-	    .path = entry->path,
-	    .size = entry->size,
-	    .file = entry->type == ENTRY_FILE,
-	    .digest = incoming->file,
-	};
-
-	receiver->stats.files_done += (unsigned)report.file;
-	if (incoming->outcome == RECEIPT_SAME) {
-		report.kind = REPORT_SAME;
-		receiver->stats.files_skipped += (unsigned)report.file;
-		receiver->stats.bytes_confirmed += entry->size;
-		if (seq_set_add(&receiver->same, entry->index,
-				entry->index + 1) == -1)
-			receiver_out_of_memory(receiver);
-	}
-	/* A folder was told when it was made. */
-	if (entry->type != ENTRY_FOLDER_END)
-		outbox_report(&receiver->outbox, &report);
-	send_receipt(receiver, &message);
-	drop(receiver, incoming);
 }
 
 /* One NEED frame for a run of known digests in table, from *leaf on. */
@@ -452,27 +345,17 @@ void receiver_examine_more(struct receiver *receiver)
 }
 
 /* ENTRY came again: so the answer, or the question, was lost. */
-static void answer_again(struct receiver *receiver, uint64_t index)
+static void entry_again(struct receiver *receiver, uint64_t index)
 {
 	struct incoming *incoming = index_map_get(&receiver->entries, index);
-	struct message_receipt message = {.entry = index};
 
-	if (incoming != NULL) {
-		/* Others need nothing: their receipt comes by itself. */
-		if (incoming->state == INCOMING_OPEN &&
-		    incoming->entry->type == ENTRY_FILE &&
-		    incoming->entry->size > 0)
-			send_need(receiver, incoming);
-		return;
-	}
-	if (seq_set_contains(&receiver->failed, index, index + 1)) {
-		message.status = RECEIPT_FAILED;
-		message.text = "could not be stored";
-		message.text_length = strlen(message.text);
-	} else if (seq_set_contains(&receiver->same, index, index + 1)) {
-		message.status = RECEIPT_SAME;
-	}
-	send_receipt(receiver, &message);
+	if (incoming == NULL)
+		receiver_receipt_again(receiver, index);
+	/* Others need nothing: their receipt comes by itself. */
+	else if (incoming->state == INCOMING_OPEN &&
+		 incoming->entry->type == ENTRY_FILE &&
+		 incoming->entry->size > 0)
+		send_need(receiver, incoming);
 }
 
 /* Let a second entry of one path wait until the first is gone. */
@@ -522,7 +405,8 @@ static const char *wrong_with(const struct receiver *receiver,
 		return "an ENTRY has an impossible sequence number";
 	if (entry->type == ENTRY_FOLDER_END && entry->opened >= entry->index)
 		return "a folder ends before it begins";
-	if (receiver->entries.count >= ENTRIES_ACCEPTED ||
+	if (receiver->entries.count + receiver->dropped.count >=
+		ENTRIES_ACCEPTED ||
 	    receiver->entry_bytes > ENTRY_BYTES_ACCEPTED)
 		return "more entries are under way than the protocol allows";
 	return NULL;
@@ -541,7 +425,7 @@ void receiver_entry(struct receiver *receiver, const struct frame *frame)
 	if (index_map_get(&receiver->entries, entry->index) != NULL ||
 	    seq_set_contains(&receiver->settled, entry->index,
 			     entry->index + 1)) {
-		answer_again(receiver, entry->index);
+		entry_again(receiver, entry->index);
 		entry_free(entry);
 		return;
 	}
@@ -560,26 +444,4 @@ void receiver_entry(struct receiver *receiver, const struct frame *frame)
 	incoming->staged.descriptor = -1;
 	receiver->entry_bytes += entry->path_length + entry->link_length;
 	start(receiver, incoming);
-}
-
-void receiver_withdraw(struct receiver *receiver, const struct frame *frame)
-{
-	struct incoming *incoming;
-	uint64_t index;
-
-	if (message_withdraw_decode(frame, &index) == -1) {
-		receiver_fail(receiver, EXIT_PROTOCOL, "bad WITHDRAW frame");
-		return;
-	}
-	incoming = index_map_get(&receiver->entries, index);
-	if (incoming == NULL || incoming->state == INCOMING_PLACING ||
-	    incoming->state == INCOMING_PLACED)
-		return; /* it will have its receipt, which nobody awaits */
-	if (incoming->entry->type == ENTRY_FOLDER_END) {
-		receiver_fail(receiver, EXIT_PROTOCOL,
-			      "a folder's end cannot be withdrawn");
-		return;
-	}
-	receiver_settle(receiver, incoming);
-	drop(receiver, incoming);
 }

@@ -80,7 +80,7 @@ void receiver_group_placed(struct receiver *receiver, struct incoming *incoming)
 	incoming->state = INCOMING_PLACED;
 	incoming->busy++;
 	receiver_push(&receiver->placed, incoming);
-	receiver_settle(receiver, incoming);
+	receiver_settle(receiver, incoming->entry->index);
 }
 
 static int pending(const struct receiver *receiver)

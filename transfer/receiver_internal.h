@@ -49,6 +49,7 @@ struct incoming {
 	struct seq_set unverified; /* kept from before: to be hashed again */
 	uint64_t verify_next;      /* the first that is not asked for */
 	int verifying;             /* is in to_verify */
+	unsigned writes;           /* tasks out */
 	uint64_t group_number;     /* the last group it had leaves in */
 
 	struct leaf_table *basis; /* digests that NEED_COMPARE told */
@@ -86,6 +87,7 @@ struct receiver {
 	struct seq_set settled; /* entries placed, failed, or withdrawn */
 	struct seq_set failed;  /* of these, the ones that failed */
 	struct seq_set same;    /* of these, the ones that were there */
+	uint64_t unknown_below; /* failed and same do not tell of these */
 	int ack_due;
 
 	struct incoming_list to_examine;
@@ -121,15 +123,21 @@ struct receiver {
 	uint64_t settled_count;
 
 	struct entry *root_end; /* attributes of the target folder itself */
-	int closing;            /* BYE came; TASK_CLOSE is out */
+	int keep;               /* staged data: another run will want it */
+	int closing;            /* BYE came; TASK_CLOSE is out, or will be */
+	int close_out;          /* it is */
 	int closed;
 };
 
-#define EXAMINES_MAX         4
-#define HASHES_MAX           8
+#define EXAMINES_MAX          4
+#define HASHES_MAX            8
 /* The sender's limits (sender_internal.h), twice. */
-#define ENTRIES_ACCEPTED     8192
-#define ENTRY_BYTES_ACCEPTED ((size_t)16 << 20)
+#define ENTRIES_ACCEPTED      8192
+#define ENTRY_BYTES_ACCEPTED  ((size_t)16 << 20)
+/* How scattered the numbers may be that a peer makes us remember. */
+#define SETTLED_RANGES_MAX    (2 * ENTRIES_ACCEPTED)
+#define DURABLE_RANGES_MAX    ((size_t)1 << 20)
+#define REMEMBERED_RANGES_MAX ((size_t)1 << 16)
 
 /* receiver.c */
 void receiver_send(struct receiver *, struct frame *); /* control lane */
@@ -141,22 +149,27 @@ int receiver_disk_failed(struct receiver *, const struct task *);
 void receiver_push(struct incoming_list *, struct incoming *);
 struct incoming *receiver_pop(struct incoming_list *);
 
-/* receiver_entry.c: ENTRY, what is there, NEED, WITHDRAW */
+/* receiver_entry.c: ENTRY, what is there, NEED */
 void receiver_entry(struct receiver *, const struct frame *);
-void receiver_withdraw(struct receiver *, const struct frame *);
 void receiver_examined(struct receiver *, struct task *);
 void receiver_hashed(struct receiver *, struct task *);
 void receiver_examine_more(struct receiver *);
-/* It is at an end: tell the sender and the user; drop it. */
-void receiver_failed(struct receiver *, struct incoming *, const char *text);
-void receiver_finished(struct receiver *, struct incoming *);
 /* One task or list less; frees it if it was dropped and nothing is left. */
 void receiver_idle(struct receiver *, struct incoming *);
 void receiver_release(struct incoming *); /* free all of it, now */
-/* Nothing more will come for its seqs and its number. */
-void receiver_settle(struct receiver *, const struct incoming *);
+
+/* receiver_settle.c: RECEIPT, WITHDRAW, PROBLEM */
+/* It is at an end: tell the sender and the user; drop it. */
+void receiver_failed(struct receiver *, struct incoming *, const char *text);
+void receiver_finished(struct receiver *, struct incoming *);
+void receiver_withdraw(struct receiver *, const struct frame *);
+void receiver_problem(struct receiver *, const struct frame *);
+/* Nothing more will come for this number of an entry. */
+void receiver_settle(struct receiver *, uint64_t index);
 /* Nothing of its seqs is needed any more. */
 void receiver_cover(struct receiver *, const struct incoming *);
+/* The receipt of one that is settled was lost. */
+void receiver_receipt_again(struct receiver *, uint64_t index);
 
 /* receiver_chunk.c: CHUNK, KEEP, COMMIT, writing */
 void receiver_chunk(struct receiver *, struct frame **);

@@ -52,12 +52,14 @@ static void outgoing_free(struct outgoing *outgoing)
 	seq_set_clear(&outgoing->compare);
 	seq_set_clear(&outgoing->same);
 	index_map_clear(&outgoing->refused);
+	free(outgoing->problem_text);
 	free(outgoing);
 }
 
 void sender_queue(struct sender *sender, struct outgoing *outgoing)
 {
-	if (outgoing->queued || outgoing->gone)
+	if (outgoing->queued || outgoing->gone ||
+	    outgoing->state == OUTGOING_WITHDRAWN)
 		return;
 	outgoing->queued = 1;
 	outgoing->next = NULL;
@@ -65,7 +67,7 @@ void sender_queue(struct sender *sender, struct outgoing *outgoing)
 	sender->queue_end = &outgoing->next;
 }
 
-static void unqueue(struct sender *sender, struct outgoing *outgoing)
+void sender_unqueue(struct sender *sender, struct outgoing *outgoing)
 {
 	struct outgoing **at = &sender->queue;
 
@@ -83,7 +85,7 @@ void sender_drop(struct sender *sender, struct outgoing *outgoing)
 {
 	if (!outgoing->gone) {
 		sender_forget_flights(sender, outgoing);
-		unqueue(sender, outgoing);
+		sender_unqueue(sender, outgoing);
 		index_map_remove(&sender->entries, outgoing->entry->index);
 		sender->entry_bytes -=
 		    outgoing->entry->path_length + outgoing->entry->link_length;
@@ -121,53 +123,40 @@ static int number(struct sender *sender, struct entry *entry)
 	return 0;
 }
 
-int sender_announce(struct sender *sender, struct entry *entry,
-		    unsigned changes)
+struct outgoing *sender_add(struct sender *sender, struct entry *entry)
 {
 	struct outgoing *outgoing = calloc(1, sizeof(*outgoing));
 
 	if (outgoing == NULL)
 		goto free_entry;
 	outgoing->entry = entry;
-	outgoing->changes = changes;
 	outgoing->asked = sender->now;
 	outgoing->leaves = leaf_table_create();
 	if (outgoing->leaves == NULL || number(sender, entry) == -1 ||
 	    index_map_put(&sender->entries, entry->index, outgoing) == -1)
 		goto free_outgoing;
 	sender->entry_bytes += entry->path_length + entry->link_length;
-	sender->unflushed = 1;
-	sender_send(sender, message_entry_encode(entry));
-	return 0;
+	return outgoing;
 
 free_outgoing:
 	leaf_table_free(outgoing->leaves);
 	free(outgoing);
 free_entry:
 	entry_free(entry);
-	return -1;
+	return NULL;
 }
 
-/* A source that cannot be sent: for the user here, and at the far end. */
-static void tell_problem(struct sender *sender, enum problem_kind kind,
-			 const char *path, const char *text)
+int sender_announce(struct sender *sender, struct entry *entry,
+		    unsigned changes)
 {
-	struct engine_report report = {.path = path, .text = text};
-	struct message_problem problem = {.kind = kind, .path = path};
+	struct outgoing *outgoing = sender_add(sender, entry);
 
-	report.kind = REPORT_FAILED;
-	if (kind == PROBLEM_VANISHED)
-		report.kind = REPORT_VANISHED;
-	if (kind == PROBLEM_SKIPPED)
-		report.kind = REPORT_SKIPPED;
-	sender->stats.files_failed += kind == PROBLEM_FAILED;
-	sender->stats.files_vanished += kind == PROBLEM_VANISHED;
-	outbox_report(&sender->outbox, &report);
-
-	problem.path_length = strnlen(path, ENTRY_PATH_MAX);
-	problem.text = text;
-	problem.text_length = text == NULL ? 0 : strnlen(text, TEXT_MAX);
-	sender_send(sender, message_problem_encode(&problem));
+	if (outgoing == NULL)
+		return -1;
+	outgoing->changes = changes;
+	sender->unflushed = 1;
+	sender_send(sender, message_entry_encode(entry));
+	return 0;
 }
 
 static void walk_done(struct sender *sender, struct task *task)
@@ -182,12 +171,13 @@ static void walk_done(struct sender *sender, struct task *task)
 	for (size_t i = 0; i < walk->count; i++) {
 		struct walk_item *item = &walk->items[i];
 		struct entry *entry = item->entry;
+		int result;
 
 		item->entry = NULL;
-		if (entry == NULL) {
-			tell_problem(sender, item->problem, item->path,
-				     item->text);
-		} else if (sender_announce(sender, entry, 0) == -1) {
+		result = entry != NULL ? sender_announce(sender, entry, 0)
+				       : sender_problem(sender, item->problem,
+							item->path, item->text);
+		if (result == -1) {
 			sender_out_of_memory(sender);
 			return;
 		}
@@ -208,15 +198,6 @@ static void walk_more(struct sender *sender)
 	outbox_task(&sender->outbox, task);
 }
 
-/* The source's file is not to be had as planned. */
-static void give_up(struct sender *sender, struct outgoing *outgoing,
-		    enum problem_kind kind, const char *text)
-{
-	tell_problem(sender, kind, outgoing->entry->path, text);
-	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
-	sender_drop(sender, outgoing);
-}
-
 /* Plan the file anew, as it is now, unless that happened too often. */
 static void replan(struct sender *sender, struct outgoing *outgoing,
 		   struct task_read *read)
@@ -224,15 +205,15 @@ static void replan(struct sender *sender, struct outgoing *outgoing,
 	struct entry *now = read->now;
 
 	if (now == NULL || outgoing->changes + 1 >= CHANGES_MAX) {
-		give_up(sender, outgoing, PROBLEM_FAILED,
-			"changes while it is read; run again when it is quiet");
+		sender_give_up(sender, outgoing, PROBLEM_FAILED,
+			       "changes while it is read; "
+			       "run again when it is quiet");
 		return;
 	}
 	read->now = NULL;
-	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
+	sender_withdraw(sender, outgoing);
 	if (sender_announce(sender, now, outgoing->changes + 1) == -1)
 		sender_out_of_memory(sender);
-	sender_drop(sender, outgoing);
 }
 
 static void read_done(struct sender *sender, struct task *task)
@@ -246,6 +227,8 @@ static void read_done(struct sender *sender, struct task *task)
 		sender_drop(sender, outgoing);
 		return;
 	}
+	if (outgoing->state == OUTGOING_WITHDRAWN)
+		return;
 	switch (read->status) {
 	case READ_DONE:
 		sender_read_done(sender, outgoing, read);
@@ -256,10 +239,10 @@ static void read_done(struct sender *sender, struct task *task)
 		replan(sender, outgoing, read);
 		break;
 	case READ_GONE:
-		give_up(sender, outgoing, PROBLEM_VANISHED, "vanished");
+		sender_give_up(sender, outgoing, PROBLEM_VANISHED, "vanished");
 		break;
 	case READ_FAILED:
-		give_up(sender, outgoing, PROBLEM_FAILED, task->text);
+		sender_give_up(sender, outgoing, PROBLEM_FAILED, task->text);
 		break;
 	}
 }
@@ -288,60 +271,6 @@ static void task_done(struct sender *sender, struct task *task)
 	task_free(task);
 }
 
-/* One entry is in place, was in place, or failed over there. */
-static void receipt(struct sender *sender, const struct frame *frame)
-{
-	struct message_receipt message;
-	struct engine_report report = {.kind = REPORT_DONE};
-	struct outgoing *outgoing;
-	struct entry *entry;
-	char text[TEXT_MAX + 1];
-
-	if (message_receipt_decode(frame, &message) == -1) {
-		sender_fail(sender, EXIT_PROTOCOL, "bad RECEIPT frame");
-		return;
-	}
-	outgoing = index_map_get(&sender->entries, message.entry);
-	if (outgoing == NULL)
-		return;
-	entry = outgoing->entry;
-	report.path = entry->path;
-	report.size = entry->size;
-	report.file = entry->type == ENTRY_FILE;
-	report.digest = message.file;
-
-	sender->progress = sender->now;
-	if (message.status == RECEIPT_FAILED) {
-		memcpy(text, message.text, message.text_length);
-		text[message.text_length] = '\0';
-		report.kind = REPORT_FAILED;
-		report.text = text;
-		sender->stats.files_failed++;
-	} else if (message.status == RECEIPT_SAME) {
-		report.kind = REPORT_SAME;
-		sender->stats.files_done += (unsigned)report.file;
-		sender->stats.files_skipped += (unsigned)report.file;
-		sender->stats.bytes_confirmed += entry->size;
-	} else {
-		sender->stats.files_done += (unsigned)report.file;
-		if (outgoing->state == OUTGOING_COMMITTED &&
-		    outgoing->target_basis &&
-		    outgoing->same_count == entry_chunks(entry)) {
-			sender->stats.bytes_confirmed += entry->size;
-			sender->stats.bytes_reused += entry->size;
-		}
-	}
-	/* A folder was told when it was made. */
-	if (entry->type != ENTRY_FOLDER_END || report.kind == REPORT_FAILED)
-		outbox_report(&sender->outbox, &report);
-	if (message.status != RECEIPT_FAILED)
-		sender_record_receipt(sender, entry,
-				      message.status == RECEIPT_DONE &&
-					  report.file,
-				      &message.file);
-	sender_drop(sender, outgoing);
-}
-
 static void far_error(struct sender *sender, const struct frame *frame)
 {
 	struct message_error error;
@@ -362,7 +291,7 @@ static void frame_came(struct sender *sender, uint32_t lane,
 	char text[80];
 
 	if (frame->epoch != sender->config.epoch &&
-	    frame->type != FRAME_ERROR) {
+	    (frame->type != FRAME_ERROR || frame->epoch != 0)) {
 		frame_free(frame); /* of a session that is over */
 		return;
 	}
@@ -377,7 +306,7 @@ static void frame_came(struct sender *sender, uint32_t lane,
 		sender_nack(sender, frame);
 		break;
 	case FRAME_RECEIPT:
-		receipt(sender, frame);
+		sender_receipt(sender, frame);
 		break;
 	case FRAME_PING:
 		lane_table_send(&sender->lanes, &sender->outbox, lane,

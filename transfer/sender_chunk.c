@@ -122,6 +122,7 @@ void sender_commit(struct sender *sender, struct outgoing *outgoing)
 		return;
 	}
 	outgoing->state = OUTGOING_COMMITTED;
+	outgoing->committed = 1;
 	outgoing->asked = sender->now;
 	sender->unflushed = 1;
 	sender_send(sender, message_commit_encode(&message));
@@ -252,6 +253,7 @@ void sender_read_done(struct sender *sender, struct outgoing *outgoing,
 	send_chunk(sender, outgoing, read);
 	if (read->flags & CHUNK_WHOLE) {
 		outgoing->state = OUTGOING_COMMITTED;
+		outgoing->committed = 1;
 		outgoing->asked = sender->now;
 	}
 }

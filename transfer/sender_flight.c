@@ -252,21 +252,6 @@ static int refused_too_often(struct outgoing *outgoing, uint64_t leaf)
 	       index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
 }
 
-static void give_up_damaged(struct sender *sender, struct outgoing *outgoing)
-{
-	struct engine_report report = {
-	    .kind = REPORT_FAILED,
-	    .path = outgoing->entry->path,
-	    .text = "a chunk arrived damaged five times; "
-		    "check the memory and network of both ends",
-	};
-
-	sender->stats.files_failed++;
-	outbox_report(&sender->outbox, &report);
-	sender_send(sender, message_withdraw_encode(outgoing->entry->index));
-	sender_drop(sender, outgoing);
-}
-
 void sender_nack(struct sender *sender, const struct frame *frame)
 {
 	struct message_nack nack;
@@ -281,6 +266,7 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 	}
 	outgoing = index_map_get(&sender->entries, nack.entry);
 	if (outgoing == NULL || outgoing->state == OUTGOING_ANNOUNCED ||
+	    outgoing->state == OUTGOING_WITHDRAWN ||
 	    nack.seq < outgoing->entry->first_seq ||
 	    nack.seq - outgoing->entry->first_seq >=
 		entry_chunks(outgoing->entry))
@@ -305,7 +291,9 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 		outbox_report(&sender->outbox, &report);
 	}
 	if (nack.reason == NACK_DIGEST && refused_too_often(outgoing, leaf))
-		give_up_damaged(sender, outgoing);
+		sender_give_up(sender, outgoing, PROBLEM_FAILED,
+			       "a chunk arrived damaged five times; "
+			       "check the memory and network of both ends");
 	else
 		todo_again(sender, outgoing, leaf, 0);
 }
@@ -328,6 +316,8 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 		    (entry_chunks(outgoing->entry) > 1 ||
 		     outgoing->flights == 0))
 			sender_commit(sender, outgoing);
+		if (outgoing->state == OUTGOING_WITHDRAWN)
+			sender_say_withdrawn(sender, outgoing);
 		outgoing->asked = sender->now;
 	}
 	if (sender->bye_sent)

@@ -11,8 +11,8 @@
 /*
  * The sender's state, shared by sender*.c and by nobody else.
  *
- * An entry goes ANNOUNCED -> (COMPARING ->) SENDING -> COMMITTED and leaves
- * with its receipt.  What holds at all times:
+ * An entry goes ANNOUNCED -> (COMPARING ->) SENDING -> COMMITTED, or at any
+ * time to WITHDRAWN, and leaves with its receipt.  What holds at all times:
  *
  *  1. A leaf of an entry is in at most one of todo, compare, same, a read
  *     that is out, and a flight; it is in none once it is confirmed.
@@ -26,7 +26,8 @@ enum outgoing_state {
 	OUTGOING_ANNOUNCED, /* ENTRY is out; the answer is NEED or RECEIPT */
 	OUTGOING_COMPARING, /* our leaves are hashed against theirs */
 	OUTGOING_SENDING,
-	OUTGOING_COMMITTED /* all is out; the answer is RECEIPT */
+	OUTGOING_COMMITTED, /* all is out; the answer is RECEIPT */
+	OUTGOING_WITHDRAWN  /* it is not to be had; the answer is RECEIPT */
 };
 
 struct outgoing {
@@ -37,6 +38,7 @@ struct outgoing {
 	int queued;       /* is in the queue of those with work to do */
 	int checked;      /* invariant 4 */
 	int checking;     /* a read that will tell is out */
+	int committed;    /* COMMIT, or the only chunk, was ever sent */
 	unsigned changes; /* how often it was planned anew */
 	uint64_t asked;   /* when an answer was last asked for */
 	uint64_t flights;
@@ -51,6 +53,8 @@ struct outgoing {
 	uint64_t target_size;      /* with held from the target's file */
 	int target_basis;
 	struct index_map refused; /* leaf -> how often its digest was wrong */
+	int problem;              /* WITHDRAWN: an enum problem_kind, or 0 */
+	char *problem_text;       /* owned; may be NULL */
 	struct outgoing *next;    /* in the queue */
 };
 
@@ -126,10 +130,24 @@ void sender_send(struct sender *, struct frame *); /* on the control lane */
 void sender_fail(struct sender *, int code, const char *text);
 void sender_out_of_memory(struct sender *);
 void sender_queue(struct sender *, struct outgoing *);
+void sender_unqueue(struct sender *, struct outgoing *);
 /* Take it out of the transfer; freed now or when its tasks are back. */
 void sender_drop(struct sender *, struct outgoing *);
-/* Number an entry (moved), announce it.  0, or -1: out of memory. */
+/* Number an entry (moved); NULL: out of memory. */
+struct outgoing *sender_add(struct sender *, struct entry *);
+/* The same, and announce it.  0, or -1: out of memory. */
 int sender_announce(struct sender *, struct entry *, unsigned changes);
+
+/* sender_withdraw.c: what is not sent after all */
+void sender_withdraw(struct sender *, struct outgoing *);
+/* The same, and both users hear why. */
+void sender_give_up(struct sender *, struct outgoing *, enum problem_kind,
+		    const char *text);
+/* Of what cannot even be announced.  0, or -1: out of memory. */
+int sender_problem(struct sender *, enum problem_kind, const char *path,
+		   const char *text);
+/* Tell the receiver, again. */
+void sender_say_withdrawn(struct sender *, struct outgoing *);
 
 /* sender_need.c: what the receiver has */
 void sender_need(struct sender *, const struct frame *);
@@ -164,6 +182,9 @@ void sender_nack(struct sender *, const struct frame *);
 void sender_lane_lost(struct sender *, uint32_t lane);
 void sender_forget_flights(struct sender *, struct outgoing *);
 void sender_scan(struct sender *); /* repeat what was not answered */
+
+/* sender_receipt.c: how an entry ended */
+void sender_receipt(struct sender *, const struct frame *);
 
 /* sender_record.c: this end's journal */
 void sender_record_plan(struct sender *, struct entry *);

@@ -165,6 +165,7 @@ static void control_comes_back(void **state)
 
 	frame = message_problem_encode(&problem);
 	assert_int_equal(decode(frame, &got), 0);
+	assert_int_equal(got.problem.entry, 5);
 	assert_int_equal(got.problem.kind, PROBLEM_VANISHED);
 	assert_int_equal(got.problem.path_length, 3);
 	assert_memory_equal(got.problem.path, "x/y", 3);

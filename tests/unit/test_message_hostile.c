@@ -183,12 +183,12 @@ static const struct change changes[] = {
     {"range near the end", FRAME_ACK, 50, 8, UINT64_MAX},
     {"reason 0", FRAME_NACK, 16, 1, 0},
     {"reason 4", FRAME_NACK, 16, 1, 4},
-    {"status 3", FRAME_RECEIPT, 8, 1, 3},
+    {"status 4", FRAME_RECEIPT, 8, 1, 4},
     {"text without failure", FRAME_RECEIPT, 8, 1, RECEIPT_DONE},
     {"NUL in the text", FRAME_RECEIPT, 28, 1, 0},
-    {"kind 0", FRAME_PROBLEM, 0, 1, 0},
-    {"kind 4", FRAME_PROBLEM, 0, 1, 4},
-    {"NUL in the problem's path", FRAME_PROBLEM, 5, 1, 0},
+    {"kind 0", FRAME_PROBLEM, 8, 1, 0},
+    {"kind 4", FRAME_PROBLEM, 8, 1, 4},
+    {"NUL in the problem's path", FRAME_PROBLEM, 13, 1, 0},
 };
 
 static void impossible_numbers_are_refused(void **state)
