@@ -197,9 +197,15 @@ void check_final(struct world *world)
 void check_tidy(struct world *world)
 {
 	struct snapshot *now = disk_snapshot(world->disks[END_RECEIVER]);
+	size_t index;
 
 	if (snapshot_find(now, staging_of(world)) != NULL)
 		world_fail(world, "%s is left", staging_of(world));
+	for (index = 0; index < now->count; index++)
+		if (is_below(now->items[index].path, staging_of(world)))
+			world_tell(world, "   %s, %llu bytes",
+				   now->items[index].path,
+				   (unsigned long long)now->items[index].size);
 	snapshot_free(now);
 }
 
