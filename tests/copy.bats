@@ -4,6 +4,8 @@
 # Goal: what is copied arrives under the name that a user of scp or rsync
 # expects, is not sent twice, and leaves nothing but itself and the ledgers.
 
+# shellcheck disable=SC2154 # the rig sets these
+
 load lib/rig
 
 setup()
@@ -14,25 +16,6 @@ setup()
 teardown()
 {
 	rig_teardown
-}
-
-# here_and_there FUNCTION: for a push, a pull, and a copy on this machine, call
-# it in an empty folder of its own, with the prefixes of SRC in "from" and of
-# DST in "to".
-# shellcheck disable=SC2154 # rig_setup sets work
-here_and_there()
-{
-	for way in push pull local; do
-		from='' to=''
-		case $way in
-		push) to=$HOST:$work/push/ ;;
-		pull) from=$HOST:$work/pull/ ;;
-		esac
-		mkdir "$work/$way"
-		cd "$work/$way" || return 1
-		"$1"
-	done
-	cd "$work" || return 1
 }
 
 # no_transfer_in STATE: of each, the journal is removed.

@@ -53,6 +53,7 @@ static void outgoing_free(struct outgoing *outgoing)
 	seq_set_clear(&outgoing->same);
 	index_map_clear(&outgoing->refused);
 	free(outgoing->problem_text);
+	free(outgoing->shown);
 	free(outgoing);
 }
 
@@ -229,6 +230,10 @@ static void read_done(struct sender *sender, struct task *task)
 	}
 	if (outgoing->state == OUTGOING_WITHDRAWN)
 		return;
+	if (outgoing->shown == NULL) {
+		outgoing->shown = read->path;
+		read->path = NULL;
+	}
 	switch (read->status) {
 	case READ_DONE:
 		sender_read_done(sender, outgoing, read);

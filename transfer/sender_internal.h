@@ -55,6 +55,8 @@ struct outgoing {
 	struct index_map refused; /* leaf -> how often its digest was wrong */
 	int problem;              /* WITHDRAWN: an enum problem_kind, or 0 */
 	char *problem_text;       /* owned; may be NULL */
+	char *shown;              /* as the user would name it; owned; NULL:
+				     by the entry's path */
 	struct outgoing *next;    /* in the queue */
 };
 

@@ -9,13 +9,18 @@
 
 #include "transfer/sender_internal.h"
 
+static const char *shown_path(const struct outgoing *outgoing)
+{
+	return outgoing->shown != NULL ? outgoing->shown
+				       : outgoing->entry->path;
+}
+
 void sender_say_withdrawn(struct sender *sender, struct outgoing *outgoing)
 {
 	const struct entry *entry = outgoing->entry;
 	struct message_problem problem = {
 	    .entry = entry->index,
-	    .path = entry->path,
-	    .path_length = entry->path_length,
+	    .path = shown_path(outgoing),
 	    .text = outgoing->problem_text,
 	};
 
@@ -24,6 +29,7 @@ void sender_say_withdrawn(struct sender *sender, struct outgoing *outgoing)
 		sender_send(sender, message_withdraw_encode(entry->index));
 		return;
 	}
+	problem.path_length = strlen(problem.path);
 	problem.kind = (enum problem_kind)outgoing->problem;
 	if (problem.text != NULL)
 		problem.text_length = strnlen(problem.text, TEXT_MAX);
@@ -55,7 +61,7 @@ void sender_give_up(struct sender *sender, struct outgoing *outgoing,
 {
 	struct engine_report report = {
 	    .kind = REPORT_FAILED,
-	    .path = outgoing->entry->path,
+	    .path = shown_path(outgoing),
 	    .text = text,
 	};
 

@@ -58,6 +58,8 @@ void source_count(const struct source *, struct task *);
 /* An entry from a status: all but its numbers.  NULL: no memory. */
 struct entry *source_entry(enum entry_type, const char *path,
 			   size_t path_length, const struct stat *);
+/* The path as the user would name it, malloc'd.  NULL: no memory. */
+char *source_shown_path(const struct root *, const char *path);
 
 /* source_read.c */
 void source_read(struct source *, struct task *);

@@ -248,6 +248,10 @@ void source_read(struct source *source, struct task *task)
 		read->status = read_leaf(source, task, file->descriptor);
 	if (read->status == READ_DONE && (read->last || read->check_only))
 		read->status = check(source, task, file->descriptor);
+	if (read->status != READ_DONE &&
+	    read->entry->origin < source->root_count)
+		read->path = source_shown_path(
+		    &source->roots[read->entry->origin], read->entry->path);
 	if (read->status != READ_DONE || read->last) {
 		file = find_file(source, read->entry->index);
 		if (file != NULL)

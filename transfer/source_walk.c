@@ -24,8 +24,7 @@ struct entry *source_entry(enum entry_type type, const char *path,
 	return entry;
 }
 
-/* The path as the user would name it. */
-static char *shown_path(const struct root *root, const char *path)
+char *source_shown_path(const struct root *root, const char *path)
 {
 	char *shown;
 
@@ -37,7 +36,7 @@ static int item_problem(struct walk_item *item, const struct root *root,
 			const char *path, enum problem_kind kind, char *text)
 {
 	item->problem = kind;
-	item->path = shown_path(root, path);
+	item->path = source_shown_path(root, path);
 	item->text = text;
 	return item->path == NULL || text == NULL ? -1 : 0;
 }

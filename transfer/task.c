@@ -84,6 +84,7 @@ void task_free(struct task *task)
 	case TASK_READ:
 		frame_free(task->read->chunk);
 		entry_free(task->read->now);
+		free(task->read->path);
 		break;
 	case TASK_RECORD:
 		record_free(task->record);

@@ -96,6 +96,8 @@ struct task_read {
 	struct digest digest;
 	enum read_status status;
 	struct entry *now; /* out with READ_CHANGED: index and seq 0; taken */
+	char *path;        /* out unless READ_DONE: as the user would name it;
+			      owned, may be NULL */
 };
 
 struct task_count {

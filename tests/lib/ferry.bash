@@ -59,6 +59,7 @@ ferry_start()
 # to its own files.  Set in PLAIN, empty where it is not needed.
 PLAIN=()
 if [ "$(id -u)" -eq 0 ]; then
+	# shellcheck disable=SC2054 # the comma is setpriv's
 	PLAIN=(setpriv --bounding-set=-dac_override,-dac_read_search --)
 fi
 
@@ -161,6 +162,37 @@ wait_until()
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.02
 	done
+}
+
+# gate_make PATH up|down BYTES: a program for --remote-ferry that passes so many
+# bytes to the far end (up) or from it (down), and the rest only when PATH.open
+# is there.  PATH.shut is made when it waits.
+gate_make()
+{
+	local up=cat down=cat
+
+	case $2 in
+	up) up="perl '$1.pass' $3 '$1'" ;;
+	down) down="perl '$1.pass' $3 '$1'" ;;
+	esac
+	printf '#!/bin/sh\n%s | "%s" "$@" | %s\n' "$up" "$FERRY" "$down" >"$1"
+	chmod 755 "$1"
+	cat >"$1.pass" <<-'END'
+		my ($left, $gate) = @ARGV;
+		while ($left > 0) {
+			my $wanted = $left < 65536 ? $left : 65536;
+			my $count = sysread(STDIN, my $bytes, $wanted) || exit;
+			my $done = 0;
+			while ($done < $count) {
+				$done += syswrite(STDOUT, $bytes,
+				    $count - $done, $done) || exit;
+			}
+			$left -= $count;
+		}
+		open(my $shut, '>', "$gate.shut");
+		select(undef, undef, undef, 0.02) until -e "$gate.open";
+		exec('cat');
+	END
 }
 
 # staged_bytes FOLDER: what is on disk of staged files in FOLDER/.ferry.

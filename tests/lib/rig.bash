@@ -33,6 +33,17 @@ rig_setup()
 	sshd_start
 }
 
+# Whether this user can be one whom permissions bind: both ends are from now on.
+rig_plain()
+{
+	plain_is_possible || return 1
+	# shellcheck disable=SC2034 # ferry reads it
+	FERRY_PREFIX=("${PLAIN[@]}")
+	sshd_stop
+	SSHD_PREFIX=("${PLAIN[@]}")
+	sshd_start
+}
+
 rig_teardown()
 {
 	local job
@@ -43,6 +54,39 @@ rig_teardown()
 	chmod -R u+rwx "$BATS_TEST_TMPDIR" 2>/dev/null || :
 	# bats' own removal stops at names that are longer than a path may be.
 	rm -rf "$BATS_TEST_TMPDIR/work"
+}
+
+# here_and_there FUNCTION: for a push, a pull, and a copy on this machine ("way"
+# says which), call it in an empty folder of its own, with the prefixes of SRC
+# in "from" and of DST in "to".
+here_and_there()
+{
+	each_way "$1" push pull local
+}
+
+# both_ways FUNCTION: the same for a push and a pull.
+both_ways()
+{
+	each_way "$1" push pull
+}
+
+# shellcheck disable=SC2034 # they are the caller's
+each_way()
+{
+	local function=$1
+
+	shift
+	for way; do
+		from='' to=''
+		case $way in
+		push) to=$HOST:$work/push/ ;;
+		pull) from=$HOST:$work/pull/ ;;
+		esac
+		mkdir "$work/$way"
+		cd "$work/$way" || return 1
+		"$function"
+	done
+	cd "$work" || return 1
 }
 
 # Nothing staged is left in a folder, whatever its depth.
