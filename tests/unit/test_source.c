@@ -633,6 +633,7 @@ static void keeps_a_journal_and_a_ledger(void **state)
 	uint8_t uuid[16] = {1, 2, 3};
 	char text[UUID_TEXT_SIZE], path[200];
 	struct journal_summary summary;
+	uint32_t session;
 	char *paths[] = {"f"};
 	unsigned receipts = 0;
 	int state_dir;
@@ -644,7 +645,8 @@ static void keeps_a_journal_and_a_ledger(void **state)
 	assert_non_null(open_paths(reading, paths, 1, state_dir));
 	assert_int_equal(source_open_journal(reading->source, uuid, &summary),
 			 0);
-	assert_int_equal(summary.session, 1);
+	session = summary.session;
+	assert_int_not_equal(session, 0);
 	walk_all(reading);
 	reading->entries[0]->index = 9;
 	reading->entries[0]->first_seq = 20;
@@ -654,7 +656,7 @@ static void keeps_a_journal_and_a_ledger(void **state)
 	assert_non_null(open_paths(reading, paths, 1, state_dir));
 	assert_int_equal(source_open_journal(reading->source, uuid, &summary),
 			 0);
-	assert_int_equal(summary.session, 2);
+	assert_int_equal(summary.session, session + 1);
 	assert_int_equal(summary.next_entry, 10);
 	assert_int_equal(summary.next_seq, 21);
 	assert_int_equal(summary.files, 1);
