@@ -72,6 +72,25 @@ int target_sync_names(struct target *target)
 }
 
 /*
+ * A file so large does not stay in the cache: its pages, clean once they are
+ * synced, serve for what comes next of it.  Fresh memory for all of it would
+ * cost more than writing it, and push out what others read.
+ */
+#define CACHED_MAX ((uint64_t)64 << 20)
+
+static int sync_open(struct target *target, int descriptor,
+		     const struct entry *entry)
+{
+	struct io *io = target->io;
+
+	if (io_sync_data(io, descriptor) == -1)
+		return -1;
+	if (entry->size > CACHED_MAX)
+		io->advise(io->context, descriptor, 0, 0, IO_DROP_CACHE);
+	return 0;
+}
+
+/*
  * Sync one staged file.  One that has its attributes has them synced too: it
  * is not touched again before it is renamed.  1: it is not there any more.
  */
@@ -85,7 +104,7 @@ static int sync_file(struct target *target, const struct group_file *file)
 	descriptor = file->staged->descriptor;
 	pthread_mutex_unlock(&target->staged_lock);
 	if (descriptor != -1)
-		return io_sync_data(target->io, descriptor);
+		return sync_open(target, descriptor, file->entry);
 	if (path == NULL)
 		return 1;
 	target_staged_name(path, name);
