@@ -20,6 +20,7 @@
 
 struct connection {
 	const struct options *options;
+	const struct location *far;
 	struct connect_ssh *ssh; /* NULL: a child on this machine */
 };
 
@@ -34,6 +35,7 @@ struct connection *connect_create(const struct options *options,
 		return NULL;
 	}
 	connection->options = options;
+	connection->far = far;
 	if (far == NULL || far->host == NULL)
 		return connection;
 	connection->ssh = connect_ssh_create(options, far, code);
@@ -161,6 +163,18 @@ static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
 		return connect_ssh_lane(connection->ssh, inbox, id, nonce, lane,
 					code, text);
 	return connect_child(connection, inbox, id, nonce, lane, code, text);
+}
+
+void connect_name_host(const struct connection *connection,
+		       struct transfer_result *result)
+{
+	char *text;
+
+	if (!result->told || result->text == NULL || connection->ssh == NULL ||
+	    asprintf(&text, "%s: %s", connection->far->host, result->text) < 0)
+		return;
+	free(result->text);
+	result->text = text;
 }
 
 struct transfer_carrier connect_carrier(struct connection *connection)

@@ -22,6 +22,10 @@ struct connection *connect_create(const struct options *,
 /* The carrier for a transfer_request; valid until connect_free. */
 struct transfer_carrier connect_carrier(struct connection *);
 
+/* Whose text it is: add the host to one that the far end said of what is
+ * there. */
+void connect_name_host(const struct connection *, struct transfer_result *);
+
 void connect_free(struct connection *); /* NULL is fine */
 
 #endif

@@ -39,6 +39,7 @@ struct copy {
 	struct observe observe;
 	struct transfer_result result;
 	int code;
+	int said; /* why it failed */
 	int verified;
 };
 
@@ -115,8 +116,10 @@ static void transfer(struct copy *copy)
 	struct transfer_request request;
 
 	connection = connect_create(options, copy->job.far, &copy->result.code);
-	if (connection == NULL)
+	if (connection == NULL) {
+		copy->said = 1;
 		return;
+	}
 	memset(&request, 0, sizeof(request));
 	request.io = io_system();
 	request.operation = copy->job.pull ? OPERATION_PULL : OPERATION_PUSH;
@@ -134,6 +137,7 @@ static void transfer(struct copy *copy)
 	request.observer = observe_observer(&copy->observe);
 	request.give_up = options->timeout;
 	transfer_run(&request, &copy->result);
+	connect_name_host(connection, &copy->result);
 	connect_free(connection);
 }
 
@@ -170,7 +174,8 @@ static void finish(struct copy *copy, uint64_t nanoseconds)
 	summary.errors = copy->observe.errors;
 	summary.vanished = copy->observe.vanished;
 	summary.recorded = copy->claim != NULL && !is_finished(copy);
-	summary_print(&summary);
+	if (!copy->said)
+		summary_print(&summary);
 	if (copy->json != NULL)
 		summary_json(&summary, copy->json);
 	state_claim_release(copy->claim, is_finished(copy));

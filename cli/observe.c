@@ -92,10 +92,10 @@ static void say(struct observe *observe, const struct engine_report *report)
 			       NULL);
 		break;
 	case REPORT_SKIPPED:
-		notice_note("%s: %s", report->path,
+		notice_note("%s: left out: %s", report->path,
 			    report->text != NULL
 				? report->text
-				: "left out: no file, folder or symbolic link");
+				: "no file, folder or symbolic link");
 		break;
 	case REPORT_RESENT:
 		notice_verbose(1, "%s: arrived damaged, a chunk goes again",
@@ -147,11 +147,15 @@ static void on_retry(void *cookie, unsigned attempt, uint64_t wait_nanoseconds,
 		     const char *why)
 {
 	struct observe *observe = cookie;
+	const char *cause = why != NULL ? why : "connection lost";
+	/* What follows is for who has to do something: nobody now. */
+	const char *advice = strstr(cause, "; ");
+	int length =
+	    (int)(advice != NULL ? (size_t)(advice - cause) : strlen(cause));
 	/* A tenth of a second is all that anybody wants to know. */
 	double seconds = (double)wait_nanoseconds / (double)TIME_SECOND;
 
-	notice_note("%s; trying again in %.1f s",
-		    why != NULL ? why : "connection lost", seconds);
+	notice_note("%.*s; trying again in %.1f s", length, cause, seconds);
 	if (observe->json != NULL)
 		json_retry(observe->json, attempt, wait_nanoseconds, why);
 }

@@ -72,7 +72,7 @@ static int read_line(int terminal, char answer[ANSWER_MAX])
 			return -1;
 		if (answer[length] == '\n') {
 			answer[length] = '\0';
-			return 0;
+			return signals_stop() != 0 ? -1 : 0;
 		}
 		if (length < ANSWER_MAX - 1)
 			length++;

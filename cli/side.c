@@ -221,6 +221,7 @@ static void transfer(struct side *side, struct connection *connection)
 		return;
 	}
 	transfer_run(&request, &result);
+	connect_name_host(connection, &result);
 	if (result.text == NULL)
 		result.text = default_text(result.code);
 	end(side, result.code, result.text);

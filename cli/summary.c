@@ -179,7 +179,6 @@ void summary_print(const struct summary *summary)
 		/* verify has named what differs. */
 		break;
 	default:
-		/* No connection could be made, and why was said then. */
 		print_failed(summary);
 		break;
 	}

@@ -383,6 +383,12 @@ usage_error()
 	assert_line --partial "$PWD/source -> $PWD/target"
 }
 
+# Something is staged, so the transfer has begun.
+staged()
+{
+	[ -n "$(find .ferry -size +1M 2>/dev/null)" ]
+}
+
 @test "SIGINT ends a copy with exit 20 and the command that resumes" {
 	local copy status=0
 
@@ -390,7 +396,7 @@ usage_error()
 	# A background job of a script ignores SIGINT; so this sets it anew.
 	env --default-signal=INT "$FERRY" source target 2>messages 3>&- &
 	copy=$!
-	until [ -n "$(ls .ferry 2>/dev/null)" ]; do sleep 0.02; done
+	until staged; do sleep 0.02; done
 	kill -INT "$copy"
 	wait "$copy" || status=$?
 	assert_equal "$status" 20

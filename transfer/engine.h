@@ -64,6 +64,7 @@ enum report_kind {
 struct engine_report {
 	enum report_kind kind;
 	int code;         /* ACTION_FAIL: exit code; EXIT_LOST: try again */
+	int told;         /* ACTION_FAIL: 1, the far end said so */
 	const char *path; /* escaped by whoever shows it */
 	const char *text;
 	uint64_t size;

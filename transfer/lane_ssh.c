@@ -109,7 +109,9 @@ static void explain_status(struct lane_ssh *lane, int status, const char *said)
 			      program, said);
 	else
 		lane_ssh_down(lane, EXIT_UNREACHABLE,
-			      "%s did not start there, exit status %d (%s)",
+			      "%s ended without a greeting, exit status %d "
+			      "(%s); see that it is ferry, or say where ferry "
+			      "is with --remote-ferry",
 			      program, status, said);
 }
 

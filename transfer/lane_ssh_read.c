@@ -262,9 +262,12 @@ static void tell_line(struct lane_ssh *lane, const char *line, size_t length)
 {
 	while (length > 0 && line[length - 1] == '\r')
 		length--;
+	/* Without a greeting, why there is none was told, with what counts. */
 	if (length > 0)
-		ssh_connection_tell(lane->connection, SSH_TELL_REMOTE, "%.*s",
-				    (int)length, line);
+		ssh_connection_tell(lane->connection,
+				    lane->reader.greeted ? SSH_TELL_REMOTE
+							 : SSH_TELL_DETAIL,
+				    "%.*s", (int)length, line);
 }
 
 /* Tell whole lines; all: the rest too. */

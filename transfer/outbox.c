@@ -102,21 +102,34 @@ void outbox_report(struct outbox *outbox, const struct engine_report *report)
 	put(outbox, &action);
 }
 
-void outbox_fail(struct outbox *outbox, uint32_t lane, int code,
-		 const char *text)
+static void put_failure(struct outbox *outbox, int code, const char *text,
+			int told)
 {
 	struct engine_action action = {.type = ACTION_FAIL};
-	struct message_error error = {.code = (uint8_t)code, .text = text};
 
 	if (outbox->closed)
 		return;
-	error.text_length = strnlen(text, TEXT_MAX);
-	if (lane < LANES_MAX)
-		outbox_send(outbox, lane, message_error_encode(&error));
 	action.report.kind = REPORT_SESSION;
 	action.report.code = code;
+	action.report.told = told;
 	action.report.text = copy(text);
 	put(outbox, &action);
+}
+
+void outbox_fail(struct outbox *outbox, uint32_t lane, int code,
+		 const char *text)
+{
+	struct message_error error = {.code = (uint8_t)code, .text = text};
+
+	error.text_length = strnlen(text, TEXT_MAX);
+	if (lane < LANES_MAX && !outbox->closed)
+		outbox_send(outbox, lane, message_error_encode(&error));
+	put_failure(outbox, code, text, 0);
+}
+
+void outbox_fail_told(struct outbox *outbox, int code, const char *text)
+{
+	put_failure(outbox, code, text, 1);
 }
 
 void outbox_finish(struct outbox *outbox)

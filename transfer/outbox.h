@@ -35,6 +35,8 @@ void outbox_report(struct outbox *, const struct engine_report *);
 /* The session ends: the far end is told too, on lane, unless lane is
  * LANES_MAX.  text is copied. */
 void outbox_fail(struct outbox *, uint32_t lane, int code, const char *text);
+/* The same, as the far end said. */
+void outbox_fail_told(struct outbox *, int code, const char *text);
 void outbox_finish(struct outbox *);
 
 /* As engine_next. */

@@ -118,7 +118,7 @@ static void far_error(struct receiver *receiver, const struct frame *frame)
 	}
 	memcpy(text, error.text, error.text_length);
 	text[error.text_length] = '\0';
-	outbox_fail(&receiver->outbox, LANES_MAX, error.code, text);
+	outbox_fail_told(&receiver->outbox, error.code, text);
 }
 
 /* The sender has all its receipts.  Said again if our answer was lost. */

@@ -100,6 +100,7 @@ static int fail_as_told(struct session *session, const struct frame *frame)
 	    error.code == EXIT_DONE)
 		return session_fail(session, EXIT_PROTOCOL,
 				    "the far end sent a malformed error frame");
+	session->told = session->code == EXIT_DONE;
 	text = strndup(error.text, error.text_length);
 	return session_fail_text(session, error.code, text);
 }

@@ -37,6 +37,7 @@ struct session {
 	int down; /* the lane is */
 	int code; /* of the end; EXIT_DONE until then */
 	char *text;
+	int told; /* the far end said both */
 };
 
 /* Nothing is connected yet.  0; -1: no memory. */

@@ -26,6 +26,8 @@ static void fail(struct session *session, const struct engine_report *report)
 		text = lane->text;
 		code = lane->code != 0 ? lane->code : EXIT_LOST;
 	}
+	if (session->code == EXIT_DONE)
+		session->told = report->told;
 	session_end(session, code, text == NULL ? NULL : strdup(text));
 }
 

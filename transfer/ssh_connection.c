@@ -7,6 +7,9 @@
  */
 #include "transfer/ssh_connection.h"
 
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -18,7 +21,8 @@
 #include "transfer/tcp.h"
 
 struct ssh_connection {
-	struct ssh_socket socket; /* first: abstract of the session */
+	struct ssh_socket socket;
+	int number; /* of the socket, as libssh2 has it: also when closed */
 	const struct ssh_config *config;
 	struct tcp_patience patience;
 	LIBSSH2_SESSION *session;
@@ -72,18 +76,34 @@ static void start_library(void)
 
 /* ---- what libssh2 calls ---- */
 
+/*
+ * Both are called for the key agent's socket too.  That one blocks, and its
+ * answers are short; libssh2 wants each as a whole.
+ */
 static LIBSSH2_SEND_FUNC(send_bytes)
 {
-	(void)socket;
-	(void)flags;
-	return ssh_socket_send(*abstract, buffer, length);
+	struct ssh_connection *connection = *abstract;
+	ssize_t sent;
+
+	if (socket == connection->number)
+		return ssh_socket_send(&connection->socket, buffer, length);
+	do
+		sent = send(socket, buffer, length, flags | MSG_NOSIGNAL);
+	while (sent == -1 && errno == EINTR);
+	return sent == -1 ? -errno : sent;
 }
 
 static LIBSSH2_RECV_FUNC(receive_bytes)
 {
-	(void)socket;
-	(void)flags;
-	return ssh_socket_receive(*abstract, buffer, length);
+	struct ssh_connection *connection = *abstract;
+	ssize_t got;
+
+	if (socket == connection->number)
+		return ssh_socket_receive(&connection->socket, buffer, length);
+	do
+		got = recv(socket, buffer, length, flags | MSG_WAITALL);
+	while (got == -1 && errno == EINTR);
+	return got == -1 ? -errno : got;
 }
 
 /* The server says why it goes, and so nothing more will come. */
@@ -110,6 +130,7 @@ struct ssh_connection *ssh_connection_create(const struct ssh_config *config)
 		return NULL;
 	pthread_once(&library_once, start_library);
 	ssh_socket_init(&connection->socket, -1);
+	connection->number = -1;
 	connection->config = config;
 	connection->patience.cookie = config->cookie;
 	connection->patience.stop = config->stop;
@@ -182,6 +203,9 @@ char *ssh_connection_ask(struct ssh_connection *connection,
 		return NULL;
 	answer = config->ask(config->cookie, question, echo);
 	connection->patience.deadline += tcp_clock() - start;
+	/* No answer may be a ^C, which is the user's end, not the server's. */
+	if (answer == NULL && connection->code == 0 && config->stop != NULL)
+		connection->code = config->stop(config->cookie);
 	return answer;
 }
 
@@ -289,6 +313,7 @@ static int connect_socket(struct ssh_connection *connection)
 			&connection->text) == -1)
 		return -1;
 	ssh_socket_init(&connection->socket, descriptor);
+	connection->number = descriptor;
 	return 0;
 }
 

@@ -49,7 +49,8 @@ struct ssh_socket *ssh_connection_socket(struct ssh_connection *);
  */
 int ssh_connection_again(struct ssh_connection *, long result);
 
-/* Ask the person; the time it takes does not count.  NULL: no answer. */
+/* Ask the person; the time it takes does not count.  NULL: no answer; if that
+ * is because all has to end, the try has failed with it. */
 char *ssh_connection_ask(struct ssh_connection *, const char *question,
 			 int echo);
 /* Tell, at one of the levels of ssh_config.h. */

@@ -388,7 +388,7 @@ enum target_result target_lock_take(const struct target_lock_request *request,
 	error = errno;
 	if (taken == TARGET_FAILED && *text == NULL)
 		*text = fault_text(request->shown,
-				   "cannot lock its folder .ferry", error);
+				   "cannot make and lock .ferry there", error);
 	target_lock_release(lock, 0);
 	errno = error;
 	return taken;

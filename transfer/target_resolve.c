@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,28 @@ static int set_names(struct target *target, const struct target_config *config,
 	return 0;
 }
 
+/* Why there is no target folder, and what to do about it. */
+static char *why_not(const char *path, int error)
+{
+	const char *advice;
+	char *text;
+
+	switch (error) {
+	case ENOENT:
+		advice = "make the folder that it is to be in first";
+		break;
+	case ENOTDIR:
+		advice = "a file is where a folder should be, so name another "
+			 "target";
+		break;
+	default:
+		return fault_text(path, NULL, error);
+	}
+	if (asprintf(&text, "%s: %s; %s", path, strerror(error), advice) == -1)
+		return NULL;
+	return text;
+}
+
 int target_resolve(struct target *target, const struct target_config *config,
 		   char **text)
 {
@@ -184,7 +207,7 @@ int target_resolve(struct target *target, const struct target_config *config,
 
 release:
 	if (result == -1)
-		*text = fault_text(config->path, NULL, errno);
+		*text = why_not(config->path, errno);
 	destination_release(&destination);
 	return result;
 }

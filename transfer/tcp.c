@@ -163,7 +163,9 @@ int tcp_connect(const char *host, unsigned port,
 	error = getaddrinfo(host, service, &hints, &addresses);
 	if (error != 0) {
 		*code = EXIT_UNREACHABLE;
-		if (asprintf(text, "no address of that name: %s",
+		if (asprintf(text,
+			     "no address of that name: %s; "
+			     "check how it is written",
 			     error == EAI_SYSTEM ? strerror(errno)
 						 : gai_strerror(error)) < 0)
 			*text = NULL;
@@ -179,7 +181,10 @@ int tcp_connect(const char *host, unsigned port,
 	if (failure == EXIT_CONNECT_TIMEOUT)
 		length = asprintf(text, "no answer on port %u in time", port);
 	else if (failure == EXIT_UNREACHABLE)
-		length = asprintf(text, "port %u: %s", port, strerror(error));
+		length = asprintf(text,
+				  "port %u: %s; check the host and the port, "
+				  "and that an SSH server runs there",
+				  port, strerror(error));
 	else
 		return -1;
 	if (length < 0)

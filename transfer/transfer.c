@@ -259,6 +259,7 @@ static void run_session(struct run *run)
 
 	free(result->text);
 	result->text = NULL;
+	result->told = 0;
 	if (session_init(&session, run->request->io, &run->request->observer) ==
 	    -1) {
 		result->code = EXIT_FILE_IO;
@@ -277,6 +278,7 @@ static void run_session(struct run *run)
 	}
 	result->code = session.code;
 	result->text = session.text;
+	result->told = session.told;
 	session.text = NULL;
 	if (session.up) {
 		add_stats(run, &session.stats);

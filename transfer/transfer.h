@@ -62,6 +62,7 @@ struct transfer_request {
 struct transfer_result {
 	int code;   /* exit code */
 	char *text; /* one line for the user, or NULL; malloc'd */
+	int told;   /* 1: the far end said it, of what is there */
 	uint8_t uuid[16];
 	int resumed;
 	unsigned retries;
