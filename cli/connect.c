@@ -57,12 +57,12 @@ void connect_free(struct connection *connection)
 /*
  * Start this program as an agent on descriptor.  It gets a session of its
  * own: ^C at the terminal is for us, who then end it in order.  Its signals
- * are as they are by default.  It is quiet: what it would note of the state
- * folder we have said already.  0 and *pid, or an errno.
+ * are as they are by default.  0 and *pid, or an errno.
  */
 static int spawn_agent(int descriptor, const char *nonce,
 		       const char *state_option, pid_t *pid)
 {
+	/* Of the state folder, which is ours too, we have spoken already. */
 	const char *const words[] = {
 	    "ferry", "serve", "--quiet", "--nonce", nonce, state_option, NULL};
 	char *argv[sizeof(words) / sizeof(words[0])];

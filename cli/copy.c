@@ -82,7 +82,8 @@ static int claim(struct copy *copy)
 {
 	char *holder = NULL;
 
-	copy->state = state_open(copy->options->state_dir);
+	copy->state =
+	    state_open(copy->options->state_dir, STATE_WITHOUT_RECORD);
 	if (make_record(copy) != 0) {
 		notice_note("this folder cannot be recorded; only the same "
 			    "command line can resume");

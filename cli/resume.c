@@ -170,7 +170,7 @@ int resume_command(const struct options *options)
 	}
 	if (options->operand_count == 1)
 		choice.id = options->operands[0];
-	state = state_open(options->state_dir);
+	state = state_open(options->state_dir, NULL);
 	if (state == NULL)
 		return EXIT_FILE_IO;
 	code = choose(&choice, state);

@@ -52,7 +52,7 @@ int serve_command(const struct options *options)
 	}
 	/* A lost connection is an error of write, not the end. */
 	signal(SIGPIPE, SIG_IGN);
-	state = state_open(options->state_dir);
+	state = state_open(options->state_dir, STATE_WITHOUT_LEDGER);
 	code = agent_run(io_system(), STDIN_FILENO, STDOUT_FILENO, nonce,
 			 state_descriptor(state));
 	state_close(state);

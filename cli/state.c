@@ -102,7 +102,24 @@ static int open_folders(struct state *state, char *path)
 	return state->transfers < 0 ? -1 : 0;
 }
 
-struct state *state_open(const char *override)
+static void say_missing(const char *path, int error, const char *without)
+{
+	char *cause;
+
+	if (path == NULL)
+		path = "~/.local/state/ferry";
+	if (asprintf(&cause, "state folder: %s", strerror(error)) < 0)
+		cause = NULL;
+	if (without != NULL)
+		notice_note("%s: %s; %s", path,
+			    cause != NULL ? cause : "out of memory", without);
+	else
+		notice_failure(path, cause != NULL ? cause : "out of memory",
+			       "name another one with --state-dir");
+	free(cause);
+}
+
+struct state *state_open(const char *override, const char *without)
 {
 	char *path = folder_path(override);
 	struct state *state = calloc(1, sizeof(*state));
@@ -113,10 +130,7 @@ struct state *state_open(const char *override)
 		state->transfers = -1;
 	}
 	if (path == NULL || state == NULL || open_folders(state, path) != 0) {
-		notice_note("%s: state folder: %s; going on without, so that "
-			    "only the same command line can resume",
-			    path != NULL ? path : "~/.local/state/ferry",
-			    strerror(errno));
+		say_missing(path, errno, without);
 		state_close(state);
 		state = NULL;
 	}

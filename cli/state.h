@@ -16,10 +16,14 @@ struct state;
 
 /*
  * Open the folder, making it (mode 0700) where it is missing; override, from
- * --state-dir, comes first.  NULL after one warning: ferry then works without,
- * and finds what was staged by the target's path alone.
+ * --state-dir, comes first.  NULL after telling the user: without says what
+ * goes on without it ("; going on without ..."), and so it is a note; NULL:
+ * nothing does, and it is an error.
  */
-struct state *state_open(const char *override);
+#define STATE_WITHOUT_RECORD                                                   \
+	"going on without, so that only the same command line can resume"
+#define STATE_WITHOUT_LEDGER "going on without, and so without a ledger"
+struct state *state_open(const char *override, const char *without);
 /* For transfer_request and agent_run; -1 for NULL. */
 int state_descriptor(const struct state *);
 void state_close(struct state *); /* NULL is fine */

@@ -174,9 +174,7 @@ enum state_result state_claim(struct state *state, struct state_record *record,
 	claim_free(claim);
 	if (error == EWOULDBLOCK)
 		return STATE_HELD;
-	notice_note("state folder: %s; going on without, so that only the same "
-		    "command line can resume",
-		    strerror(error));
+	notice_note("state folder: %s; " STATE_WITHOUT_RECORD, strerror(error));
 	return STATE_FAILED;
 }
 

@@ -87,7 +87,7 @@ static int print_one(void *cookie, const struct state_entry *entry)
 /* Lists; an exit code. */
 static int list(struct status *status, const struct options *options)
 {
-	struct state *state = state_open(options->state_dir);
+	struct state *state = state_open(options->state_dir, NULL);
 	int result;
 
 	if (state == NULL)

@@ -334,9 +334,23 @@ usage_error()
 	export XDG_STATE_HOME=/dev/null
 	run "$FERRY" source target
 	assert_success
-	assert_line --partial '/dev/null/ferry: state folder: Not a directory'
+	assert_line -n 0 "ferry: /dev/null/ferry: state folder: Not a directory;\
+ going on without, so that only the same command line can resume"
+	assert_line -n 1 --partial '1 file, 8 B'
 	assert_equal "${#lines[@]}" 2
 	assert_equal "$(cat target)" content
+}
+
+@test "without a state folder status and resume fail, and say so with -q too" {
+	local subcommand
+
+	export XDG_STATE_HOME=/dev/null
+	for subcommand in status resume; do
+		run "$FERRY" "$subcommand" -q
+		assert_failure 11
+		assert_output "ferry: /dev/null/ferry: state folder: Not a\
+ directory; name another one with --state-dir"
+	done
 }
 
 @test "--json has its events, and stderr no less" {

@@ -173,7 +173,7 @@ no_transfer_in()
 	# The home of a test is not to be written to: only its start is read.
 	run ferry "$HOST:no-such-file-$$" .
 	assert_failure 23
-	assert_line "ferry: no-such-file-$$: No such file or directory"
+	assert_line "ferry: $HOST: no-such-file-$$: No such file or directory"
 	run ferry "$HOST:~/no-such-file-$$" .
 	assert_failure 23
 	run ferry "$HOST:~nobody/x" .
@@ -206,7 +206,7 @@ no_transfer_in()
 		run ferry "${from}src" "${to}file"
 		assert_failure 11
 		assert_equal "${#lines[@]}" 1
-		assert_line --regexp '^ferry: .*file: what should be a folder is none'
+		assert_line --regexp '^ferry: .*file: Not a directory; a file is where'
 		run ferry "${from}src" "${to}none/deep"
 		assert_failure 11
 		assert_equal "${#lines[@]}" 1

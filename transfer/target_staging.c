@@ -236,7 +236,7 @@ static void remove_stillborn(struct target *target)
 	free(list.names);
 }
 
-/* The journal goes first: it must not claim what is being removed. */
+/* In any order: what a journal claims and is not there is sent again. */
 static int remove_staging(struct target *target)
 {
 	struct io *io = target->io;

@@ -174,7 +174,9 @@ static void what_cannot_be_a_target_is_refused(void **state)
 	rig->path = "no/such";
 	assert_int_equal(rig_try(rig), TARGET_FAILED);
 	assert_int_equal(errno, ENOENT);
-	assert_string_equal(rig->text, "no/such: No such file or directory");
+	assert_string_equal(rig->text,
+			    "no/such: No such file or directory; make the "
+			    "folder that it is to be in first");
 	rig_single(rig, "f");
 	assert_int_equal(rig_try(rig), TARGET_FAILED);
 	scratch_text(&fixture->scratch, "d", "a file");
