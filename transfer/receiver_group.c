@@ -89,12 +89,21 @@ static int pending(const struct receiver *receiver)
 	       receiver->placed.count > 0;
 }
 
+/* The last leaves that are kept are still being read back.  While a file is
+ * hashed for NEED this may take long, and nobody has to wait. */
+static int verifying(const struct receiver *receiver)
+{
+	return receiver->to_verify.count > 0 ||
+	       (receiver->hashing > 0 && receiver->to_hash.count == 0);
+}
+
 /* The sender waits, and all that it sent has been worked off. */
 static int worked_off(const struct receiver *receiver)
 {
 	return receiver->flush && receiver->writing == 0 &&
 	       receiver->examining == 0 && receiver->to_examine.count == 0 &&
-	       !receiver->placing && receiver->to_place.count == 0;
+	       !verifying(receiver) && !receiver->placing &&
+	       receiver->to_place.count == 0;
 }
 
 static int due(const struct receiver *receiver)

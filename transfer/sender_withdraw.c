@@ -24,6 +24,8 @@ void sender_say_withdrawn(struct sender *sender, struct outgoing *outgoing)
 	    .text = outgoing->problem_text,
 	};
 
+	/* What the receiver has of others need not wait for this one. */
+	sender->unflushed = 1;
 	outgoing->asked = sender->now;
 	if (outgoing->problem == 0) {
 		sender_send(sender, message_withdraw_encode(entry->index));
