@@ -6,6 +6,7 @@
 #include "tests/sim/fail_io.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 struct fail_io {
 	struct io table;
 	struct io *beneath;
+	pthread_mutex_t lock; /* held during each call; recursive for list */
 	struct fail_plan plan;
 	int planned;
 	uint64_t calls[FAIL_KIND_COUNT];
@@ -36,13 +38,15 @@ static int fail_interruptible(enum fail_kind kind)
 	}
 }
 
-/* Count a call.  1 if it is to fail, with errno set; a short one does not:
- * *size is cut instead. */
+/* Count a call, and hold others off until leave.  1 if it is to fail, with
+ * errno set; a short one does not: *size is cut instead. */
 static int fail_now(struct fail_io *fail, enum fail_kind kind, size_t *size)
 {
 	const struct fail_plan *plan = &fail->plan;
-	uint64_t number = fail->calls[plan->kind];
+	uint64_t number;
 
+	pthread_mutex_lock(&fail->lock);
+	number = fail->calls[plan->kind];
 	fail->calls[FAIL_ANY]++;
 	fail->calls[kind]++;
 	if (!fail->planned || (plan->kind != FAIL_ANY && plan->kind != kind) ||
@@ -63,11 +67,24 @@ static int fail_now(struct fail_io *fail, enum fail_kind kind, size_t *size)
 	return 1;
 }
 
+static int leave(struct fail_io *fail, int result)
+{
+	pthread_mutex_unlock(&fail->lock);
+	return result;
+}
+
+static ssize_t leave_size(struct fail_io *fail, ssize_t result)
+{
+	pthread_mutex_unlock(&fail->lock);
+	return result;
+}
+
 static int fail_close(void *context, int descriptor)
 {
 	struct io *io = ((struct fail_io *)context)->beneath;
 
-	return io->close(io->context, descriptor);
+	pthread_mutex_lock(&((struct fail_io *)context)->lock);
+	return leave(context, io->close(io->context, descriptor));
 }
 
 static ssize_t fail_pread(void *context, int descriptor, void *buffer,
@@ -76,8 +93,9 @@ static ssize_t fail_pread(void *context, int descriptor, void *buffer,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_PREAD, &size))
-		return -1;
-	return io->pread(io->context, descriptor, buffer, size, offset);
+		return leave_size(context, -1);
+	return leave_size(
+	    context, io->pread(io->context, descriptor, buffer, size, offset));
 }
 
 static ssize_t fail_pwrite(void *context, int descriptor, const void *buffer,
@@ -86,8 +104,9 @@ static ssize_t fail_pwrite(void *context, int descriptor, const void *buffer,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_PWRITE, &size))
-		return -1;
-	return io->pwrite(io->context, descriptor, buffer, size, offset);
+		return leave_size(context, -1);
+	return leave_size(
+	    context, io->pwrite(io->context, descriptor, buffer, size, offset));
 }
 
 static int fail_advise(void *context, int descriptor, off_t offset, off_t size,
@@ -95,7 +114,9 @@ static int fail_advise(void *context, int descriptor, off_t offset, off_t size,
 {
 	struct io *io = ((struct fail_io *)context)->beneath;
 
-	return io->advise(io->context, descriptor, offset, size, advice);
+	pthread_mutex_lock(&((struct fail_io *)context)->lock);
+	return leave(context,
+		     io->advise(io->context, descriptor, offset, size, advice));
 }
 
 static uint64_t fail_clock(void *context)
@@ -118,8 +139,8 @@ static int fail_open(void *context, int dir, const char *path, int flags,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_OPEN, NULL))
-		return -1;
-	return io->open(io->context, dir, path, flags, mode);
+		return leave(context, -1);
+	return leave(context, io->open(io->context, dir, path, flags, mode));
 }
 
 static int fail_open_beneath(void *context, int dir, const char *path,
@@ -128,8 +149,9 @@ static int fail_open_beneath(void *context, int dir, const char *path,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_OPEN_BENEATH, NULL))
-		return -1;
-	return io->open_beneath(io->context, dir, path, flags, mode);
+		return leave(context, -1);
+	return leave(context,
+		     io->open_beneath(io->context, dir, path, flags, mode));
 }
 
 static int fail_truncate(void *context, int descriptor, off_t size)
@@ -137,8 +159,8 @@ static int fail_truncate(void *context, int descriptor, off_t size)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_TRUNCATE, NULL))
-		return -1;
-	return io->truncate(io->context, descriptor, size);
+		return leave(context, -1);
+	return leave(context, io->truncate(io->context, descriptor, size));
 }
 
 static int fail_sync_data(void *context, int descriptor)
@@ -146,8 +168,8 @@ static int fail_sync_data(void *context, int descriptor)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SYNC_DATA, NULL))
-		return -1;
-	return io->sync_data(io->context, descriptor);
+		return leave(context, -1);
+	return leave(context, io->sync_data(io->context, descriptor));
 }
 
 static int fail_sync(void *context, int descriptor)
@@ -155,8 +177,8 @@ static int fail_sync(void *context, int descriptor)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SYNC, NULL))
-		return -1;
-	return io->sync(io->context, descriptor);
+		return leave(context, -1);
+	return leave(context, io->sync(io->context, descriptor));
 }
 
 static int fail_sync_all(void *context, int descriptor)
@@ -164,8 +186,8 @@ static int fail_sync_all(void *context, int descriptor)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SYNC_ALL, NULL))
-		return -1;
-	return io->sync_all(io->context, descriptor);
+		return leave(context, -1);
+	return leave(context, io->sync_all(io->context, descriptor));
 }
 
 static int fail_stat(void *context, int descriptor, struct stat *status)
@@ -173,8 +195,8 @@ static int fail_stat(void *context, int descriptor, struct stat *status)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_STAT, NULL))
-		return -1;
-	return io->stat(io->context, descriptor, status);
+		return leave(context, -1);
+	return leave(context, io->stat(io->context, descriptor, status));
 }
 
 static int fail_stat_at(void *context, int dir, const char *name,
@@ -183,8 +205,8 @@ static int fail_stat_at(void *context, int dir, const char *name,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_STAT_AT, NULL))
-		return -1;
-	return io->stat_at(io->context, dir, name, status);
+		return leave(context, -1);
+	return leave(context, io->stat_at(io->context, dir, name, status));
 }
 
 static int fail_list(void *context, int dir,
@@ -193,8 +215,8 @@ static int fail_list(void *context, int dir,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_LIST, NULL))
-		return -1;
-	return io->list(io->context, dir, each, cookie);
+		return leave(context, -1);
+	return leave(context, io->list(io->context, dir, each, cookie));
 }
 
 static ssize_t fail_read_link_at(void *context, int dir, const char *name,
@@ -203,8 +225,9 @@ static ssize_t fail_read_link_at(void *context, int dir, const char *name,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_READ_LINK_AT, NULL))
-		return -1;
-	return io->read_link_at(io->context, dir, name, buffer, size);
+		return leave_size(context, -1);
+	return leave_size(
+	    context, io->read_link_at(io->context, dir, name, buffer, size));
 }
 
 static int fail_make_dir_at(void *context, int dir, const char *name,
@@ -213,8 +236,8 @@ static int fail_make_dir_at(void *context, int dir, const char *name,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_MAKE_DIR_AT, NULL))
-		return -1;
-	return io->make_dir_at(io->context, dir, name, mode);
+		return leave(context, -1);
+	return leave(context, io->make_dir_at(io->context, dir, name, mode));
 }
 
 static int fail_make_link_at(void *context, int dir, const char *name,
@@ -223,8 +246,8 @@ static int fail_make_link_at(void *context, int dir, const char *name,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_MAKE_LINK_AT, NULL))
-		return -1;
-	return io->make_link_at(io->context, dir, name, target);
+		return leave(context, -1);
+	return leave(context, io->make_link_at(io->context, dir, name, target));
 }
 
 static int fail_rename_at(void *context, int from_dir, const char *from,
@@ -233,8 +256,9 @@ static int fail_rename_at(void *context, int from_dir, const char *from,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_RENAME_AT, NULL))
-		return -1;
-	return io->rename_at(io->context, from_dir, from, to_dir, to);
+		return leave(context, -1);
+	return leave(context,
+		     io->rename_at(io->context, from_dir, from, to_dir, to));
 }
 
 static int fail_unlink_at(void *context, int dir, const char *name, int flags)
@@ -242,8 +266,8 @@ static int fail_unlink_at(void *context, int dir, const char *name, int flags)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_UNLINK_AT, NULL))
-		return -1;
-	return io->unlink_at(io->context, dir, name, flags);
+		return leave(context, -1);
+	return leave(context, io->unlink_at(io->context, dir, name, flags));
 }
 
 static int fail_set_mode(void *context, int descriptor, mode_t mode)
@@ -251,8 +275,8 @@ static int fail_set_mode(void *context, int descriptor, mode_t mode)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SET_MODE, NULL))
-		return -1;
-	return io->set_mode(io->context, descriptor, mode);
+		return leave(context, -1);
+	return leave(context, io->set_mode(io->context, descriptor, mode));
 }
 
 static int fail_set_times(void *context, int descriptor,
@@ -261,8 +285,8 @@ static int fail_set_times(void *context, int descriptor,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SET_TIMES, NULL))
-		return -1;
-	return io->set_times(io->context, descriptor, times);
+		return leave(context, -1);
+	return leave(context, io->set_times(io->context, descriptor, times));
 }
 
 static int fail_set_times_at(void *context, int dir, const char *name,
@@ -271,8 +295,8 @@ static int fail_set_times_at(void *context, int dir, const char *name,
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_SET_TIMES_AT, NULL))
-		return -1;
-	return io->set_times_at(io->context, dir, name, times);
+		return leave(context, -1);
+	return leave(context, io->set_times_at(io->context, dir, name, times));
 }
 
 static int fail_lock(void *context, int descriptor, int operation)
@@ -280,8 +304,8 @@ static int fail_lock(void *context, int descriptor, int operation)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_LOCK, NULL))
-		return -1;
-	return io->lock(io->context, descriptor, operation);
+		return leave(context, -1);
+	return leave(context, io->lock(io->context, descriptor, operation));
 }
 
 static int fail_random(void *context, void *buffer, size_t size)
@@ -289,8 +313,8 @@ static int fail_random(void *context, void *buffer, size_t size)
 	struct io *io = ((struct fail_io *)context)->beneath;
 
 	if (fail_now(context, FAIL_RANDOM, NULL))
-		return -1;
-	return io->random(io->context, buffer, size);
+		return leave(context, -1);
+	return leave(context, io->random(io->context, buffer, size));
 }
 
 struct fail_io *fail_io_create(struct io *beneath)
@@ -323,7 +347,12 @@ struct fail_io *fail_io_create(struct io *beneath)
 	    .random = fail_random,
 	};
 	struct fail_io *fail = sim_zeroed(sizeof(*fail));
+	pthread_mutexattr_t recursive;
 
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&fail->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	fail->beneath = beneath;
 	fail->table = table;
 	fail->table.context = fail;
@@ -332,6 +361,8 @@ struct fail_io *fail_io_create(struct io *beneath)
 
 void fail_io_free(struct fail_io *fail)
 {
+	if (fail != NULL)
+		pthread_mutex_destroy(&fail->lock);
 	free(fail);
 }
 

@@ -10,6 +10,9 @@
  * A struct io around another one that makes the n-th call fail.  close, clock,
  * wall and advise never fail and are not counted: a failed close is no news,
  * and advice is only a hint.
+ *
+ * One call after the other goes through, so that threads may share what is
+ * beneath even if that is made for one.
  */
 struct fail_io;
 

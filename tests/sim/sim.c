@@ -4,7 +4,7 @@
  *
  *     sim --seeds 0..20000 [--jobs 2]   run seeds 0 to 19999
  *     sim --seeds 4711 -v               run one, and tell its story
- *     sim --faults push|pull [-v]       fail every call of struct io
+ *     sim --faults engines|push|pull [-v]       fail every call of struct io
  *
  * A seed that fails is printed, and fails again the same way.
  */
@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/sim/network.h"
 #include "tests/sim/story.h"
 
 /* No seed takes longer, in seconds. */
@@ -38,7 +37,7 @@ struct options {
 static int usage(void)
 {
 	fputs("usage: sim --seeds A..B [--jobs N] [-v]\n"
-	      "       sim --faults push|pull [-v]\n",
+	      "       sim --faults engines|push|pull [-v]\n",
 	      stderr);
 	return 2;
 }
@@ -145,6 +144,21 @@ static int run_jobs(const struct options *options)
 	return failed;
 }
 
+static int run_faults(const struct options *options)
+{
+	enum faults_kind kind;
+
+	if (strcmp(options->faults, "engines") == 0)
+		kind = FAULTS_ENGINES;
+	else if (strcmp(options->faults, "push") == 0)
+		kind = FAULTS_PUSH;
+	else if (strcmp(options->faults, "pull") == 0)
+		kind = FAULTS_PULL;
+	else
+		return usage();
+	return faults_run(kind, 1, options->verbose) > 0;
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -162,13 +176,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (parse(argc, argv, &options) == -1)
 		return usage();
-	if (options.faults != NULL) {
-		if (strcmp(options.faults, "push") == 0)
-			return faults_run(END_SENDER, options.verbose) > 0;
-		if (strcmp(options.faults, "pull") == 0)
-			return faults_run(END_RECEIVER, options.verbose) > 0;
-		return usage();
-	}
+	if (options.faults != NULL)
+		return run_faults(&options);
 	failed = run_jobs(&options);
 	took = seconds() - begin;
 	printf("%" PRIu64 " seeds in %.1f s, %.0f a second: %s\n",

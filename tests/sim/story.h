@@ -14,11 +14,16 @@ int story_run(uint64_t seed, int verbose, char *failure, size_t size);
 
 /*
  * A small transfer in which the n-th call of struct io at one end fails, for
- * every n, once and from then on, in each way; then one without failures.
- * client is END_SENDER (a push) or END_RECEIVER (a pull): calls of both ends
- * are made to fail, and the client's exit code is checked.  Returns how many
- * cases went wrong, each printed.
+ * every n of each end (every stride-th, that is), once and from then on, in
+ * each way; then one without failures.  Checked are what the client would tell
+ * its user, what is at the target, and that the second run completes it.
+ * Returns how many cases went wrong, each printed.
  */
-unsigned faults_run(int client, int verbose);
+enum faults_kind {
+	FAULTS_ENGINES, /* in virtual time; several trees, also resumed */
+	FAULTS_PUSH,    /* the whole of both ends, over a socket */
+	FAULTS_PULL
+};
+unsigned faults_run(enum faults_kind, unsigned stride, int verbose);
 
 #endif
