@@ -2,6 +2,7 @@
 /* What --help and --version print. */
 #include "cli/help.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,9 +25,10 @@ static const struct {
 	 "The same command again resumes what was cut and skips what is "
 	 "there.\n"},
     [SUBCOMMAND_HELP] = {"[SUBCOMMAND]", "show help", ""},
-    [SUBCOMMAND_MANIFEST] = {"PATH...",
-			     "write a manifest of PATH, or check PATH with one",
-			     ""},
+    [SUBCOMMAND_MANIFEST] =
+	{"PATH...", "write a manifest of PATH, or check PATH with one",
+	 "It goes to standard output; see ferry-manifest(5).  "
+	 "Exit status 65: PATH\nis not as FILE says.\n"},
     [SUBCOMMAND_RESUME] =
 	{"[ID]", "go on with a transfer that was cut off",
 	 "ID, or a part that begins it, is as ferry status shows it; without "
@@ -38,9 +40,9 @@ static const struct {
 	{"", "the far side; ferry starts it by itself",
 	 "Speaks ferry-protocol(7) on standard input and output.\n"},
     [SUBCOMMAND_STATUS] = {"[ID]", "list transfers under way or cut off", ""},
-    [SUBCOMMAND_VERIFY] = {"SRC... DST",
-			   "read both sides again and compare them by content",
-			   ""},
+    [SUBCOMMAND_VERIFY] =
+	{"SRC... DST", "read both sides again and compare them by content",
+	 "Only digests travel.  Exit status 65: they differ.\n"},
     [SUBCOMMAND_VERSION] = {"", "show the version", ""},
 };
 
@@ -56,14 +58,17 @@ static int finish(void)
 static void print_usage(enum subcommand subcommand)
 {
 	unsigned bit = 1U << subcommand;
+	const char *operands = pages[subcommand].operands;
+	const char *summary = pages[subcommand].summary;
 	const struct option_row *row;
 	char name[32];
 
 	snprintf(name, sizeof(name),
 		 subcommand == SUBCOMMAND_COPY ? "[%s]" : "%s",
 		 options_subcommand_name(subcommand));
-	printf("usage: ferry %s [options] %s\n\n%s.\n", name,
-	       pages[subcommand].operands, pages[subcommand].summary);
+	printf("usage: ferry %s [options]%s%s\n\n%c%s.\n", name,
+	       *operands != '\0' ? " " : "", operands, toupper(*summary),
+	       summary + 1);
 	if (*pages[subcommand].text != '\0')
 		printf("\n%s", pages[subcommand].text);
 	printf("\noptions:\n");

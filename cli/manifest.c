@@ -197,6 +197,10 @@ static int run(const struct options *options, char **paths)
 				    "--check takes a manifest in ferry's own "
 				    "format; for others there are xxh128sum -c "
 				    "and sha256sum -c");
+	if (options->json)
+		return refuse(options,
+			      "--json goes with --check; a manifest is "
+			      "JSON by itself");
 	if (strcmp(format, "ferry") == 0)
 		return print_manifest(paths, count);
 	if (strcmp(format, "xxh128sum") == 0)

@@ -177,6 +177,10 @@ void summary_print(const struct summary *summary)
 		break;
 	case EXIT_DIFFERENT:
 		/* verify has named what differs. */
+		notice_error("the two sides differ, as said above; the same "
+			     "command %s mends it",
+			     summary->options->checksum ? "again"
+							: "with --checksum");
 		break;
 	default:
 		print_failed(summary);

@@ -109,6 +109,13 @@ usage_error()
 	usage_error 'write 90, 30s' --timeout soon a b
 	usage_error '--checksum: takes no argument' --checksum=1 a b
 	usage_error '--verify: not an option of ferry status' status --verify
+	usage_error '--verbose: not an option of ferry version' version -v
+	usage_error 'a manifest is JSON by itself' manifest --json a
+	usage_error 'not one of ferry, xxh128sum' manifest --format md5sum a
+	usage_error "a manifest in ferry's own format" \
+	    manifest --check a --format sha256sum b
+	usage_error 'is on another machine' manifest host:a
+	usage_error 'PATH is missing' manifest
 	usage_error 'both remote' host:a other:b
 	usage_error 'different machines' host:a other:b c
 	usage_error 'different machines' a host:b c

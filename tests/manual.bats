@@ -96,7 +96,7 @@ json_words()
 }
 
 @test "ferry(1) has each -o option, and no other" {
-	run diff <(sed -n '/^These are known:/,/^\.It/s/^\.Cm //p' \
+	run diff <(sed -n '/^These are known:/,/^A host/s/^\.Cm //p' \
 	    "$top/man/ferry.1" | tr -d ' .' | tr , '\n' | sed '/^$/d') \
 	    <(sed -nE 's/^    \{"([A-Za-z]+)", set_.*/\1/p' \
 		"$top/cli/ssh_options.c")

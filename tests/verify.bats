@@ -183,7 +183,9 @@ verify_each()
 	flip_byte dst/size-1048576 17
 	run ferry -q --verify src/ "$HOST:$PWD/dst"
 	assert_failure 65
-	assert_output 'ferry: size-1048576: differs at MiB 0'
+	assert_line -n 0 'ferry: size-1048576: differs at MiB 0'
+	assert_line -n 1 'ferry: the two sides differ, as said above; the same command with --checksum mends it'
+	assert_equal "${#lines[@]}" 2
 	run ferry -q --checksum --verify src/ "$HOST:$PWD/dst"
 	assert_success
 }
