@@ -339,14 +339,14 @@ with_held_copy()
 		make_file src/new 50
 		mv src/new src/z
 	}
-	cut()
+	shortened()
 	{
 		with_held_copy
 		assert_equal "$status" 0
 		cmp src/big dst/big
 		cmp src/z dst/z
 	}
-	both_ways cut
+	both_ways shortened
 }
 
 # written_in_order FILE: its 64 KiB blocks hold the numbers of the rounds that

@@ -103,7 +103,8 @@ static void far_stats(struct receiver *receiver, const struct frame *frame)
 	}
 	receiver->stats.total_files = message.total_files;
 	receiver->stats.total_bytes = message.total_bytes;
-	receiver->stats.bytes_sent = message.bytes_sent;
+	if (message.bytes_sent > receiver->stats.bytes_sent)
+		receiver->stats.bytes_sent = message.bytes_sent;
 	receiver->stats.chunks_resent = message.chunks_resent;
 }
 

@@ -98,6 +98,10 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 		receiver_fail(receiver, EXIT_PROTOCOL, "bad CHUNK frame");
 		return;
 	}
+	/* The sender's own figure may never come. */
+	receiver->received += chunk.length;
+	if (receiver->received > receiver->stats.bytes_sent)
+		receiver->stats.bytes_sent = receiver->received;
 	incoming = index_map_get(&receiver->entries, chunk.entry);
 	if (incoming == NULL || incoming->state != INCOMING_OPEN) {
 		receiver->ack_due = 1; /* late, or a copy */

@@ -77,6 +77,7 @@ struct receiver {
 	struct outbox outbox;
 	struct lane_table lanes;
 	struct transfer_stats stats;
+	uint64_t received; /* payload of chunks, as bytes_sent */
 	uint64_t now;
 
 	struct index_map entries; /* under way, by index */

@@ -252,6 +252,17 @@ static int refused_too_often(struct outgoing *outgoing, uint64_t leaf)
 	       index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
 }
 
+/* What the receiver said it held is not what it was. */
+static void not_held(struct sender *sender, uint64_t bytes)
+{
+	struct transfer_stats *stats = &sender->stats;
+
+	stats->bytes_confirmed -=
+	    bytes < stats->bytes_confirmed ? bytes : stats->bytes_confirmed;
+	stats->bytes_reused -=
+	    bytes < stats->bytes_reused ? bytes : stats->bytes_reused;
+}
+
 void sender_nack(struct sender *sender, const struct frame *frame)
 {
 	struct message_nack nack;
@@ -280,8 +291,7 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 	else if (nack.reason == NACK_DIGEST)
 		return; /* a copy of one that is dealt with already */
 	else if (nack.reason == NACK_DISK)
-		sender->stats.bytes_confirmed -=
-		    leaf_length(outgoing->entry->size, leaf);
+		not_held(sender, leaf_length(outgoing->entry->size, leaf));
 	if (nack.reason != NACK_LOST) {
 		report.path = outgoing->entry->path;
 		report.text = nack.reason == NACK_DIGEST
