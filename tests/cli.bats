@@ -404,39 +404,108 @@ usage_error()
 	assert_line --partial "$PWD/source -> $PWD/target"
 }
 
-# Something is staged, so the transfer has begun.
-staged()
-{
-	[ -n "$(find .ferry -size +1M 2>/dev/null)" ]
+@test "without a state folder the command that resumes is the same again" {
+	truncate -s 2G $'my \e source'
+	export XDG_STATE_HOME=/dev/null
+	run "$FERRY" --checksum --stop-after 300ms $'my \e source' target
+	assert_failure 30
+	assert_line -n 1 "ferry: the time of --stop-after is over; to go on: ferry\
+ --checksum --stop-after=300ms -- \$'my\\x20\\x1b\\x20source' target"
 }
 
-@test "SIGINT ends a copy with exit 20 and the command that resumes" {
-	local copy status=0
+# start_copy ARGUMENT...: in the background, until something is staged.  A
+# background job of a script ignores SIGINT; so this sets it anew.
+start_copy()
+{
+	env --default-signal=INT "$FERRY" "$@" 2>messages 3>&- &
+	copy=$!
+	until [ -n "$(find . -path '*/.ferry/*' -size +1M 2>/dev/null)" ]; do
+		sleep 0.02
+	done
+}
+
+# end_copy SIGNAL CODE: the copy that was started ends so.
+end_copy()
+{
+	local code=0
+
+	kill -s "$1" "$copy"
+	wait "$copy" || code=$?
+	assert_equal "$code" "$2"
+}
+
+@test "SIGINT, SIGTERM and SIGHUP end a copy with exit 20 and the command that resumes" {
+	local name
 
 	truncate -s 4G source
-	# A background job of a script ignores SIGINT; so this sets it anew.
-	env --default-signal=INT "$FERRY" source target 2>messages 3>&- &
-	copy=$!
-	until staged; do sleep 0.02; done
-	kill -INT "$copy"
-	wait "$copy" || status=$?
-	assert_equal "$status" 20
-	run tail -n 1 messages
-	assert_output --regexp '^ferry: .*to go on: ferry resume [0-9a-f-]{36}$'
-	assert_not_exists target
+	for name in INT TERM HUP; do
+		start_copy source "target-$name"
+		end_copy "$name" 20
+		run tail -n 1 messages
+		assert_output --regexp \
+		    '^ferry: interrupted; to go on: ferry resume [0-9a-f-]{36}$'
+		assert_not_exists "target-$name"
+		rm -r .ferry
+	done
+}
+
+@test "the command that resumes a copy does so" {
+	local words
+
+	truncate -s 2G source
+	start_copy --state-dir 'my state' source target
+	end_copy INT 20
+	words=$(sed -n 's/.*to go on: ferry //p' messages)
+	assert_equal "${words% *}" "resume --state-dir 'my state'"
+	# The words are quoted for a shell.
+	run eval "\"\$FERRY\" $words --json 2>/dev/null"
+	assert_success
+	assert_equal "$(jq -r 'select(.event == "session").resumed' \
+	    <<<"$output")" true
+	assert_equal "$(stat -c %s target)" 2147483648
 }
 
 @test "SIGUSR1 prints a line of status" {
-	local copy
-
 	truncate -s 4G source
-	"$FERRY" -q source target 2>messages 3>&- &
-	copy=$!
-	until [ -n "$(ls .ferry 2>/dev/null)" ]; do sleep 0.02; done
+	start_copy -q source target
 	kill -USR1 "$copy"
 	until [ -s messages ]; do sleep 0.02; done
-	kill -TERM "$copy"
-	wait "$copy" || :
+	end_copy TERM 20
 	run head -n 1 messages
 	assert_output --regexp '[0-9.]+ [KMGi]*B/s'
+}
+
+@test "a target that another run holds: exit 75 and who it is" {
+	local agent
+
+	mkdir target other
+	truncate -s 4G source
+	echo content >small
+	start_copy source target
+	# The agent is the holder, for it writes.
+	agent=$(cut -d' ' -f3 target/.ferry/lock)
+	run "$FERRY" other/ target
+	assert_failure 75
+	assert_output --regexp "^ferry: target is held by ferry process $agent on\
+ [^ ]* since [0-9: -]{19}; wait for it or end it\$"
+	run "$FERRY" --json other/ target
+	assert_line --partial '"status":"held","code":75'
+	# Another file does not get in its way.
+	run "$FERRY" small target
+	assert_success
+	end_copy INT 20
+	run "$FERRY" other/ target
+	assert_success
+}
+
+@test "--json tells what was left out, and what failed" {
+	mkdir -p source target/file
+	mkfifo source/pipe
+	echo content >source/file
+	run --separate-stderr "$FERRY" -q --json source/ target
+	assert_failure 23
+	run jq -r 'select(.event == "skipped" or .event == "failed") |
+	    [.event, .path, .cause] | @tsv' <<<"$output"
+	assert_line 'skipped	source/pipe	is a named pipe'
+	assert_line 'failed	file	is a folder there'
 }
