@@ -23,6 +23,15 @@ setup()
 	    README.md | tr -d '`()')
 }
 
+@test "README's table has each folder of sources" {
+	# shellcheck disable=SC2016 # no expansion is meant
+	run diff <(sed -n '/^| folder/,/^$/s/^| `\([a-z/]*\)`.*/\1/p' README.md |
+	    LC_ALL=C sort) \
+	    <(printf '%s\n' cli/ journal/ man/ transfer/ tests/ tests/*/ |
+	    grep -vx tests/lib/ | LC_ALL=C sort)
+	assert_success
+}
+
 @test "Makefile.am lists each source once" {
 	run diff <(grep -oE '[a-z_/]+\.[ch]\b' Makefile.am | LC_ALL=C sort) \
 	    <(for file in cli/*.[ch] journal/*.[ch] transfer/*.[ch] \
