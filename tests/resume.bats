@@ -203,7 +203,7 @@ has_tried_twice()
 		make_file src $size
 		held_copy --json >events
 		: >gate.open
-		kill -KILL "$(pgrep -f "^$FERRY serve --nonce" | head -n 1)"
+		kill -KILL "$(sshd_ferries)"
 		wait "$FERRY_PID"
 		cmp src dst
 		assert_done events reconnects 1

@@ -44,6 +44,32 @@ rig_plain()
 	sshd_start
 }
 
+# From now on what ferry and sshd say to each other goes over relay.pl, whose
+# folder is "relay".
+rig_relay()
+{
+	relay=$BATS_TEST_TMPDIR/relay
+	mkdir "$relay"
+	touch "$relay/all" "$relay/up" "$relay/down"
+	perl "$rig_library/relay.pl" "$relay" "$SSHD_PORT" 3>&- &
+	wait_until 10 test -e "$relay/port"
+	SSHD_PORT=$(cat "$relay/port")
+	sed -i "s/]:[0-9]*/]:$SSHD_PORT/" "$SSHD_KNOWN_HOSTS"
+}
+
+relay_is_quiet()
+{
+	[ "$(wc -l <"$relay/all")" -eq "$(wc -l <"$relay/up")" ] &&
+	    [ "$(wc -l <"$relay/all")" -eq "$(wc -l <"$relay/down")" ]
+}
+
+# relay_bytes up|down: how much went that way, over all connections, which end.
+relay_bytes()
+{
+	wait_until 20 relay_is_quiet
+	awk '{ sum += $1 } END { printf "%.0f\n", sum }' "$relay/$1"
+}
+
 rig_teardown()
 {
 	local job

@@ -10,6 +10,7 @@
 #	sshd_restart		stop, cut connections, start on the same port
 #	sshd_cut		end every connection with SIGKILL
 #	sshd_agents		pids of the programs that sshd started
+#	sshd_ferries		those of them that are ferry
 #	sshd_remove		stop and cut; DIR is the caller's
 #
 # SSHD_PREFIX is a command to start it with (as_plain of ferry.bash).
@@ -138,6 +139,16 @@ sshd_agents()
 {
 	grep -lzsxF "FERRY_RIG=$SSHD_DIR" /proc/[0-9]*/environ |
 	    sed 's,^/proc/,,; s,/.*,,'
+}
+
+sshd_ferries()
+{
+	local pid
+
+	for pid in $(sshd_agents); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != ferry ] ||
+			echo "$pid"
+	done
 }
 
 # sshd's own processes: those that serve a connection name the configuration
