@@ -21,7 +21,8 @@
 #include "transfer/lane_fd_internal.h"
 
 #define MILLISECOND    ((uint64_t)1000 * 1000)
-#define KERNEL_BUFFER  (1 << 20)
+/* At 500 MB/s a pipe is half empty, or half full, after twice as long. */
+#define PAUSE          (MILLISECOND / 2)
 #define CHILD_PATIENCE (2 * LANE_FD_SECOND)
 #define CHILD_LOOK     (10 * MILLISECOND)
 #define FOREVER        UINT64_MAX
@@ -143,6 +144,13 @@ int lane_fd_wait_out(struct lane_fd *lane)
 	return wait_for(lane, lane->out, POLLOUT);
 }
 
+void lane_fd_pause(void)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE};
+
+	nanosleep(&pause, NULL);
+}
+
 static void lane_fd_send(struct lane *base, struct frame *frame)
 {
 	struct lane_fd *lane = (struct lane_fd *)base;
@@ -250,18 +258,19 @@ static void lane_fd_close(struct lane *base)
 }
 
 /* Large buffers in the kernel spare both ends some waking; a wish only.  Not
- * for TCP, which sizes its own to the line. */
-static void grow_kernel_buffer(int descriptor)
+ * for TCP, which sizes its own to the line.  1: it is a pipe, and large. */
+static int grow_kernel_buffer(int descriptor)
 {
-	int domain = 0, size = KERNEL_BUFFER;
+	int domain = 0, size = LANE_FD_KERNEL_SIZE;
 	socklen_t length = sizeof(domain);
 
 	if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) ==
 	    -1)
-		fcntl(descriptor, F_SETPIPE_SZ, size);
-	else if (domain == AF_UNIX)
+		return fcntl(descriptor, F_SETPIPE_SZ, size) >= size;
+	if (domain == AF_UNIX)
 		setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size,
 			   sizeof(size));
+	return 0;
 }
 
 static int set_descriptors(struct lane_fd *lane, int in, int out)
@@ -282,9 +291,9 @@ static int set_descriptors(struct lane_fd *lane, int in, int out)
 	}
 	lane->out_socket =
 	    getsockopt(out, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-	grow_kernel_buffer(out);
+	lane->out_pipe = grow_kernel_buffer(out);
 	if (in != out)
-		grow_kernel_buffer(in);
+		lane->in_pipe = grow_kernel_buffer(in);
 	return 0;
 }
 

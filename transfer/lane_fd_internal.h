@@ -24,6 +24,8 @@ struct lane_fd {
 	int in_flags; /* as they were before */
 	int out_flags;
 	int out_socket; /* 1 if it is one */
+	int in_pipe;    /* 1 if it is one that holds KERNEL_BUFFER */
+	int out_pipe;
 	int pid;
 	int stop; /* an eventfd */
 	pthread_t reader;
@@ -49,6 +51,8 @@ struct lane_fd {
 };
 
 #define LANE_FD_BUFFER_SIZE ((size_t)256 << 10)
+/* What pipes and sockets are asked to hold. */
+#define LANE_FD_KERNEL_SIZE (1 << 20)
 #define LANE_FD_SECOND      ((uint64_t)1000 * 1000 * 1000)
 
 /* The threads. */
@@ -71,6 +75,12 @@ void lane_fd_down(struct lane_fd *, int code, const char *text);
  */
 int lane_fd_wait_in(struct lane_fd *);
 int lane_fd_wait_out(struct lane_fd *);
+/*
+ * A pipe wakes its other end for every page, and sshd moves 32 KiB at a time:
+ * that many changes of thread cost more than the copying.  Who finds a large
+ * pipe full, or empty in the middle of a chunk, lets it come half-way first.
+ */
+void lane_fd_pause(void);
 /* 1 if lane_close was called. */
 int lane_fd_closing(struct lane_fd *);
 

@@ -62,6 +62,10 @@ static enum outcome read_parts(struct lane_fd *lane, struct iovec *parts,
 		if (size == 0)
 			return ENDED;
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			/* Within a large body, more is sure to come. */
+			if (lane->in_pipe && count > 1 &&
+			    parts->iov_len > LARGE)
+				lane_fd_pause();
 			if (!lane_fd_wait_in(lane))
 				return STOPPED;
 		} else if (errno != EINTR) {

@@ -14,11 +14,14 @@
 
 #define BATCH_FRAMES 64
 #define BATCH_BYTES  ((size_t)256 << 10)
+/* Bytes are told gone in portions of this, and when all are. */
+#define TELL         ((size_t)256 << 10)
 
 /* What the thread took from the queue and has not written yet. */
 struct batch {
 	struct frame *first;
 	size_t written; /* bytes of first that are gone */
+	size_t untold;  /* bytes that are gone, and not told yet */
 };
 
 static size_t frame_size(const struct frame *frame)
@@ -43,7 +46,7 @@ static int take_queue(struct lane_fd *lane, struct batch *batch)
 	while (lane->queue == NULL && !lane->closing)
 		pthread_cond_wait(&lane->work, &lane->lock);
 	batch->first = lane->queue;
-	batch->written = 0;
+	batch->written = batch->untold = 0;
 	lane->queue = NULL;
 	lane->queue_end = &lane->queue;
 	pthread_mutex_unlock(&lane->lock);
@@ -74,6 +77,7 @@ static ssize_t write_once(struct lane_fd *lane, const struct batch *batch)
 /* So many bytes are gone. */
 static void advance(struct batch *batch, size_t bytes)
 {
+	batch->untold += bytes;
 	while (bytes > 0) {
 		struct frame *frame = batch->first;
 		size_t left = frame_size(frame) - batch->written;
@@ -89,6 +93,14 @@ static void advance(struct batch *batch, size_t bytes)
 	}
 }
 
+static void tell_sent(struct lane_fd *lane, struct batch *batch)
+{
+	if (batch->first != NULL && batch->untold < TELL)
+		return;
+	lane_fd_sent(lane, batch->untold);
+	batch->untold = 0;
+}
+
 /* 0 when all is written; -1 with errno. */
 static int write_all(struct lane_fd *lane, struct batch *batch)
 {
@@ -97,8 +109,10 @@ static int write_all(struct lane_fd *lane, struct batch *batch)
 
 		if (written >= 0) {
 			advance(batch, (size_t)written);
-			lane_fd_sent(lane, (size_t)written);
+			tell_sent(lane, batch);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			if (lane->out_pipe)
+				lane_fd_pause();
 			if (!lane_fd_wait_out(lane)) {
 				errno = ETIMEDOUT;
 				return -1;
