@@ -382,15 +382,18 @@ static void damaged(struct receiver *receiver, struct incoming *incoming,
 		    uint64_t leaf)
 {
 	size_t length = leaf_length(incoming->entry->size, leaf);
+	uint64_t seq = incoming->entry->first_seq + leaf;
 	struct engine_report report = {
 	    .kind = REPORT_RESENT,
 	    .path = incoming->entry->path,
 	    .text = "a staged chunk was damaged on disk and is sent again",
 	};
 
-	untake(receiver, incoming, leaf);
+	/* A kept leaf is confirmed only after it was seen to be right. */
+	if (seq_set_contains(&receiver->durable, seq, seq + 1))
+		receiver->stats.bytes_confirmed -= length;
 	receiver->stats.bytes_reused -= length;
-	receiver->stats.bytes_confirmed -= length;
+	untake(receiver, incoming, leaf);
 	outbox_report(&receiver->outbox, &report);
 	nack(receiver, incoming, leaf, NACK_DISK);
 }

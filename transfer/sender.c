@@ -51,6 +51,7 @@ static void outgoing_free(struct outgoing *outgoing)
 	seq_set_clear(&outgoing->todo);
 	seq_set_clear(&outgoing->compare);
 	seq_set_clear(&outgoing->same);
+	seq_set_clear(&outgoing->trusted);
 	index_map_clear(&outgoing->refused);
 	free(outgoing->problem_text);
 	free(outgoing->shown);

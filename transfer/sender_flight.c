@@ -252,23 +252,60 @@ static int refused_too_often(struct outgoing *outgoing, uint64_t leaf)
 	       index_map_put(&outgoing->refused, leaf, (void *)count) == -1;
 }
 
-/* What the receiver said it held is not what it was. */
-static void not_held(struct sender *sender, uint64_t bytes)
+/*
+ * The receiver has not the leaf.  0: that is known, or what it says is late.
+ * A chunk waits as a flight until it is read again: another copy of it may
+ * have arrived whole.
+ */
+static int take_nack(struct sender *sender, struct outgoing *outgoing,
+		     uint64_t leaf, enum nack_reason reason)
 {
-	struct transfer_stats *stats = &sender->stats;
+	struct flight *flight = find_flight(&sender->flights, outgoing, leaf);
 
-	stats->bytes_confirmed -=
-	    bytes < stats->bytes_confirmed ? bytes : stats->bytes_confirmed;
-	stats->bytes_reused -=
-	    bytes < stats->bytes_reused ? bytes : stats->bytes_reused;
+	if (flight != NULL && flight->length > 0) {
+		requeue(sender, flight);
+		return 1;
+	}
+	if (flight != NULL) {
+		end_flight(sender, flight); /* it has not what it kept */
+	} else {
+		/* LOST: a NACK for the disk came before NEED. */
+		if (reason == NACK_DIGEST ||
+		    !seq_set_contains(&outgoing->trusted, leaf, leaf + 1))
+			return 0;
+		if (seq_set_remove(&outgoing->trusted, leaf, leaf + 1) == -1)
+			sender_out_of_memory(sender);
+		sender->stats.bytes_confirmed -=
+		    leaf_length(outgoing->entry->size, leaf);
+		sender->stats.bytes_reused -=
+		    leaf_length(outgoing->entry->size, leaf);
+	}
+	todo_again(sender, outgoing, leaf, 0);
+	return 1;
+}
+
+static void report_resent(struct sender *sender,
+			  const struct outgoing *outgoing,
+			  enum nack_reason reason)
+{
+	struct engine_report report = {
+	    .kind = REPORT_RESENT,
+	    .path = outgoing->entry->path,
+	    .text = "a chunk arrived damaged and is sent again",
+	};
+
+	if (reason == NACK_LOST)
+		return;
+	if (reason == NACK_DISK)
+		report.text = "a staged chunk was damaged on disk and is sent "
+			      "again";
+	outbox_report(&sender->outbox, &report);
 }
 
 void sender_nack(struct sender *sender, const struct frame *frame)
 {
 	struct message_nack nack;
 	struct outgoing *outgoing;
-	struct flight *flight;
-	struct engine_report report = {.kind = REPORT_RESENT};
 	uint64_t leaf;
 
 	if (message_nack_decode(frame, &nack) == -1) {
@@ -283,29 +320,13 @@ void sender_nack(struct sender *sender, const struct frame *frame)
 		entry_chunks(outgoing->entry))
 		return; /* late */
 	leaf = nack.seq - outgoing->entry->first_seq;
-	flight = find_flight(&sender->flights, outgoing, leaf);
-	if (flight == NULL)
-		flight = find_flight(&sender->resends, outgoing, leaf);
-	if (flight != NULL)
-		end_flight(sender, flight);
-	else if (nack.reason == NACK_DIGEST)
-		return; /* a copy of one that is dealt with already */
-	else if (nack.reason == NACK_DISK)
-		not_held(sender, leaf_length(outgoing->entry->size, leaf));
-	if (nack.reason != NACK_LOST) {
-		report.path = outgoing->entry->path;
-		report.text = nack.reason == NACK_DIGEST
-				  ? "a chunk arrived damaged and is sent again"
-				  : "a staged chunk was damaged on disk and is "
-				    "sent again";
-		outbox_report(&sender->outbox, &report);
-	}
+	if (!take_nack(sender, outgoing, leaf, nack.reason))
+		return;
+	report_resent(sender, outgoing, nack.reason);
 	if (nack.reason == NACK_DIGEST && refused_too_often(outgoing, leaf))
 		sender_give_up(sender, outgoing, PROBLEM_FAILED,
 			       "a chunk arrived damaged five times; "
 			       "check the memory and network of both ends");
-	else
-		todo_again(sender, outgoing, leaf, 0);
 }
 
 /* Ask again for the answers that are overdue. */

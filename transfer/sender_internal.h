@@ -14,8 +14,8 @@
  * An entry goes ANNOUNCED -> (COMPARING ->) SENDING -> COMMITTED, or at any
  * time to WITHDRAWN, and leaves with its receipt.  What holds at all times:
  *
- *  1. A leaf of an entry is in at most one of todo, compare, same, a read
- *     that is out, and a flight; it is in none once it is confirmed.
+ *  1. A leaf of an entry is in at most one of todo, compare, same, trusted,
+ *     a read that is out, and a flight; it is in none once it is confirmed.
  *  2. window_used is the payload of all flights plus that of all reads that
  *     are out; it exceeds config.window only by one chunk that is alone.
  *  3. An entry is freed only when no task points to it (busy is 0).
@@ -49,6 +49,7 @@ struct outgoing {
 	struct seq_set todo;       /* leaves to send */
 	struct seq_set compare;    /* leaves to hash */
 	struct seq_set same;       /* equal: to be kept as they are */
+	struct seq_set trusted;    /* held there, of this very version */
 	uint64_t same_count;       /* how many ever were equal */
 	uint64_t target_size;      /* with held from the target's file */
 	int target_basis;

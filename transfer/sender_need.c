@@ -27,11 +27,16 @@ static int note_held(struct sender *sender, struct outgoing *outgoing,
 			failed = leaf_table_set(outgoing->held, leaf, &digest);
 			failed |=
 			    seq_set_add(&outgoing->compare, leaf, leaf + 1);
+		} else if (seq_set_contains(&outgoing->trusted, leaf,
+					    leaf + 1)) {
+			continue; /* said again */
 		} else {
 			failed =
 			    leaf_table_set(outgoing->leaves, leaf, &digest);
 			failed |=
 			    seq_set_remove(&outgoing->todo, leaf, leaf + 1);
+			failed |=
+			    seq_set_add(&outgoing->trusted, leaf, leaf + 1);
 			sender->stats.bytes_reused += leaf_length(size, leaf);
 			sender->stats.bytes_confirmed +=
 			    leaf_length(size, leaf);

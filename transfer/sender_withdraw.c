@@ -47,6 +47,7 @@ static void end(struct sender *sender, struct outgoing *outgoing)
 	seq_set_clear(&outgoing->todo);
 	seq_set_clear(&outgoing->compare);
 	seq_set_clear(&outgoing->same);
+	seq_set_clear(&outgoing->trusted);
 	leaf_table_free(outgoing->leaves);
 	leaf_table_free(outgoing->held);
 	outgoing->leaves = outgoing->held = NULL;
