@@ -183,6 +183,7 @@ static const char *check_chunk(struct promise *promise,
 
 const char *promise_sent(struct promise *promise, const struct frame *frame)
 {
+	struct message_problem problem;
 	uint64_t index;
 
 	switch (frame->type) {
@@ -194,6 +195,10 @@ const char *promise_sent(struct promise *promise, const struct frame *frame)
 	case FRAME_WITHDRAW:
 		if (message_withdraw_decode(frame, &index) == 0)
 			note_over(promise, index);
+		return NULL;
+	case FRAME_PROBLEM:
+		if (message_problem_decode(frame, &problem) == 0)
+			note_over(promise, problem.entry);
 		return NULL;
 	default:
 		return NULL;

@@ -694,6 +694,8 @@ void session_run(struct world *world, const struct session_plan *plan,
 			actor_end_tasks(&session, actor, 1);
 		}
 		actor_close(&session, actor);
+		/* That may have been its last call. */
+		disk_kill(world->disks[end]);
 	}
 	confirm_same(&session);
 	check_always(world);
