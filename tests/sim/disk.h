@@ -22,7 +22,8 @@
  *   only changes of the same name keep their order, and a name in a folder
  *   that itself was lost is lost with it.  A rename happens whole or not;
  * - fsync of a file makes the file durable and not its name; fsync of a folder
- *   its names, and not the folder's own name; syncfs everything;
+ *   its names, and not the folder's own name, nor surely those that were moved
+ *   out of it; syncfs everything;
  * - a sync that fails drops what it could not write: the pages count as clean.
  *
  * A disk serves one process.  Not thread-safe.

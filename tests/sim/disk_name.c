@@ -77,14 +77,15 @@ void name_change(struct disk *disk, const struct change *changes, size_t count)
 	}
 }
 
-static int pending_in(const struct pending *pending, const struct inode *folder)
+/* Does a sync of this folder cover the change?  A rename is in the folder that
+ * it leads to; that of the one it leads from covers it by chance. */
+static int pending_in(struct disk *disk, const struct pending *pending,
+		      const struct inode *folder)
 {
-	size_t index;
-
-	for (index = 0; index < pending->count; index++)
-		if (pending->changes[index].folder == folder)
-			return 1;
-	return 0;
+	if (pending->changes[pending->count - 1].folder == folder)
+		return 1;
+	return pending->changes[0].folder == folder &&
+	       dice_chance(&disk->dice, 500);
 }
 
 /* Both change the same name: their order holds. */
@@ -159,7 +160,7 @@ void name_sync(struct disk *disk, const struct inode *folder)
 
 	for (last = count; last-- > 0;) {
 		all[last].chosen =
-		    folder == NULL || pending_in(&all[last], folder);
+		    folder == NULL || pending_in(disk, &all[last], folder);
 		for (index = last + 1; !all[last].chosen && index < count;
 		     index++)
 			all[last].chosen =

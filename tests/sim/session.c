@@ -413,6 +413,7 @@ static void arm_disks(struct session *session)
 					    O_RDONLY | O_DIRECTORY, 0);
 		fail_io_set(world->fail[end],
 			    plan->fail ? &plan->fail_plan : NULL);
+		disk_set_strict(disk, world->strict);
 		disk_set_flaky(disk, plan->flaky);
 		disk_fail_sync(disk, plan->fail_sync);
 		disk_stop_after(disk, plan->stop_after);
@@ -428,6 +429,7 @@ static void disarm_disks(struct session *session)
 		session->result->calls[end] =
 		    fail_io_calls(world->fail[end], FAIL_ANY);
 		fail_io_set(world->fail[end], NULL);
+		disk_set_strict(world->disks[end], 0);
 		disk_set_flaky(world->disks[end], 0);
 		disk_set_space(world->disks[end], UINT64_MAX);
 		disk_fail_sync(world->disks[end], UINT64_MAX);

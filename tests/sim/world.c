@@ -401,6 +401,7 @@ struct world *world_create(uint64_t seed, const struct world_shape *shape,
 	world->promise = promise_create();
 	dice_fill(&world->dice, world->uuid, sizeof(world->uuid));
 	world->checksum = dice_chance(&world->dice, 250);
+	world->strict = dice_chance(&world->dice, 300);
 
 	plant_fixed(world->disks[END_SENDER], "state", S_IFDIR | 0700);
 	plant_make_folder(new_item(&making), "s", &world->dice);

@@ -54,6 +54,7 @@ struct world {
 
 	enum form form;
 	int checksum;
+	int strict; /* permission bits count: the user is not root */
 	int target_slash; /* the user wrote "d/" */
 	char *paths[32];  /* as the user names the sources */
 	size_t path_count;
