@@ -97,18 +97,13 @@ static int is_below(const char *path, const char *folder)
 	       (path[length] == 0 || path[length] == '/');
 }
 
-static const char *staging_of(const struct world *world)
-{
-	return world->form == FORM_NAMED ? ".ferry" : "d/.ferry";
-}
-
 /* 1 if another run of the loops looks at this path, or nobody has to. */
 static int is_known(const struct world *world, const char *path)
 {
 	size_t index;
 
 	if (path[0] == 0 || is_below(path, "state") ||
-	    is_below(path, staging_of(world)))
+	    is_below(path, world_staging(world)))
 		return 1;
 	for (index = 0; index < world->history_count; index++)
 		if (strcmp(world->histories[index].target, path) == 0)
@@ -200,10 +195,10 @@ void check_tidy(struct world *world)
 	struct snapshot *now = disk_snapshot(world->disks[END_RECEIVER]);
 	size_t index;
 
-	if (snapshot_find(now, staging_of(world)) != NULL)
-		world_fail(world, "%s is left", staging_of(world));
+	if (snapshot_find(now, world_staging(world)) != NULL && !world->rotten)
+		world_fail(world, "%s is left", world_staging(world));
 	for (index = 0; index < now->count; index++)
-		if (is_below(now->items[index].path, staging_of(world)))
+		if (is_below(now->items[index].path, world_staging(world)))
 			world_tell(world, "   %s, %llu bytes",
 				   now->items[index].path,
 				   (unsigned long long)now->items[index].size);

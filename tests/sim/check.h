@@ -2,6 +2,7 @@
 #ifndef FERRY_TESTS_SIM_CHECK_H
 #define FERRY_TESTS_SIM_CHECK_H
 
+#include "tests/sim/session.h"
 #include "tests/sim/world.h"
 
 /*
@@ -18,6 +19,15 @@
 void check_always(struct world *);
 void check_final(struct world *);
 void check_tidy(struct world *);
+/* ---- check_told.c ------------------------------------------------------- */
+
+/* The client has ended well: each path was spoken of. */
+void check_told(struct world *, const struct session_result *);
+/* So have both ends, and nothing went wrong: each file that was placed in this
+ * session is in both ledgers, and the sender's journal is gone. */
+void check_ledgers(struct world *, const struct session_result *);
+
+/* ---- */
 
 /* An engine says that this path is in place: hold it to that from now on. */
 void check_confirm(struct world *, struct history *);

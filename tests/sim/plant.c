@@ -246,3 +246,26 @@ void plant_remove(struct disk *disk, const char *path)
 	io->close(io->context, folder);
 	exempt_no_more(disk, &saved);
 }
+
+void plant_rot(struct disk *disk, const struct snapshot_item *item,
+	       struct dice *dice)
+{
+	struct exemption saved = exempt(disk);
+	struct timespec times[2] = {item->modified, item->modified};
+	struct io *io = disk_io(disk);
+	const char *name;
+	int folder = open_parent(disk, item->path, &name);
+	int file = io->open_beneath(io->context, folder, name, O_RDWR, 0);
+	off_t at = (off_t)dice_below(dice, item->size);
+	uint8_t byte = 0;
+
+	assert(file != -1);
+	io->pread(io->context, file, &byte, 1, at);
+	byte ^= (uint8_t)(1U << dice_below(dice, 8));
+	io->pwrite(io->context, file, &byte, 1, at);
+	io->set_times(io->context, file, times);
+	io->sync(io->context, file);
+	io->close(io->context, file);
+	io->close(io->context, folder);
+	exempt_no_more(disk, &saved);
+}

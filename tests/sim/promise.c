@@ -16,7 +16,8 @@
 struct version {
 	char *path;
 	struct digest digest;
-	int confirmed[LEAVES_MAX];
+	int confirmed[LEAVES_MAX]; /* the sender knows */
+	int durable[LEAVES_MAX];   /* the receiver says so */
 };
 
 /* One entry of this session. */
@@ -25,8 +26,10 @@ struct planned {
 	uint64_t first_seq;
 	uint64_t size;
 	size_t version;
-	int over;
+	int over;    /* for the sender */
+	int dropped; /* by the receiver, without being stored */
 	int flying[LEAVES_MAX];
+	uint64_t arrived[LEAVES_MAX]; /* when; 0: it is not waiting */
 };
 
 struct promise {
@@ -36,7 +39,9 @@ struct promise {
 	size_t planned_count, planned_capacity;
 	uint64_t window;
 	uint64_t flying; /* bytes sent and not confirmed */
+	uint64_t group_time;
 	int unreadable;
+	int rotten;
 	char text[400];
 };
 
@@ -56,12 +61,33 @@ void promise_free(struct promise *promise)
 	free(promise);
 }
 
-void promise_begin(struct promise *promise, uint64_t window, int unreadable)
+void promise_begin(struct promise *promise, const struct engine_config *config,
+		   int unreadable)
 {
+	size_t at, leaf;
+
 	promise->unreadable = unreadable;
 	promise->planned_count = 0;
-	promise->window = window;
+	promise->window = config->window;
+	promise->group_time = config->group_time;
 	promise->flying = 0;
+	for (at = 0; at < promise->version_count; at++)
+		for (leaf = 0; leaf < LEAVES_MAX; leaf++)
+			promise->versions[at].confirmed[leaf] |=
+			    promise->versions[at].durable[leaf];
+}
+
+void promise_rot(struct promise *promise, int journal)
+{
+	size_t at;
+
+	promise->rotten = 1;
+	for (at = 0; journal && at < promise->version_count; at++) {
+		struct version *version = &promise->versions[at];
+
+		memset(version->confirmed, 0, sizeof(version->confirmed));
+		memset(version->durable, 0, sizeof(version->durable));
+	}
 }
 
 static struct planned *find_planned(struct promise *promise, uint64_t index)
@@ -257,7 +283,7 @@ static const char *note_nack(struct promise *promise, const struct frame *frame)
 	if (nack.reason != NACK_DISK)
 		return NULL;
 	promise->versions[planned->version].confirmed[leaf] = 0;
-	if (promise->unreadable)
+	if (promise->unreadable || promise->rotten)
 		return NULL;
 	snprintf(promise->text, sizeof(promise->text),
 		 "leaf %zu of %.300s was confirmed and is found damaged", leaf,
@@ -278,6 +304,128 @@ const char *promise_arrived(struct promise *promise, const struct frame *frame)
 		if (message_receipt_decode(frame, &receipt) == -1)
 			return "the receiver made a bad RECEIPT frame";
 		note_over(promise, receipt.entry);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* ---- at the receiver ---------------------------------------------------- */
+
+void promise_received(struct promise *promise, const struct frame *frame,
+		      uint64_t now)
+{
+	struct message_chunk chunk;
+	struct planned *planned;
+	struct digest digest;
+	size_t leaf;
+
+	if (frame->type != FRAME_CHUNK ||
+	    message_chunk_decode(frame, &chunk) == -1)
+		return;
+	planned = find_planned(promise, chunk.entry);
+	digest = digest_of(chunk.data, chunk.length);
+	if (planned == NULL || planned->over || planned->dropped ||
+	    !digest_equal(&digest, &chunk.digest))
+		return;
+	leaf = (size_t)(chunk.seq - planned->first_seq);
+	if (planned->arrived[leaf] == 0)
+		planned->arrived[leaf] = now;
+}
+
+/* Other than its group, a leaf waits for tasks before it and for the group
+ * before. */
+#define TASKS_TIME UINT64_C(2000000000)
+
+static const char *stored(struct promise *promise, struct planned *planned,
+			  size_t leaf, uint64_t now)
+{
+	struct version *version = &promise->versions[planned->version];
+	uint64_t arrived = planned->arrived[leaf];
+
+	if (arrived == 0)
+		return NULL;
+	version->durable[leaf] = 1;
+	planned->arrived[leaf] = UINT64_MAX;
+	if (arrived == UINT64_MAX ||
+	    now < arrived + promise->group_time + TASKS_TIME)
+		return NULL;
+	snprintf(promise->text, sizeof(promise->text),
+		 "leaf %zu of %.300s was confirmed %llu ms after it came", leaf,
+		 version->path, (unsigned long long)(now - arrived) / 1000000);
+	return promise->text;
+}
+
+static const char *answered_ack(struct promise *promise,
+				const struct message_ack *ack, uint64_t now)
+{
+	struct seq_set acked = SEQ_SET_EMPTY;
+	const char *wrong = NULL;
+	size_t at, leaf;
+
+	seq_set_add(&acked, 0, ack->below);
+	for (at = 0; at < ack->range_count; at++)
+		seq_set_add(&acked, ack->ranges[at].first, ack->ranges[at].end);
+	for (at = 0; at < promise->planned_count && wrong == NULL; at++) {
+		struct planned *planned = &promise->planned[at];
+		size_t count = (size_t)leaf_count(planned->size);
+
+		for (leaf = 0; leaf < count && !planned->dropped && !wrong;
+		     leaf++) {
+			uint64_t seq = planned->first_seq + leaf;
+
+			if (seq_set_contains(&acked, seq, seq + 1))
+				wrong = stored(promise, planned, leaf, now);
+		}
+	}
+	seq_set_clear(&acked);
+	return wrong;
+}
+
+static void answered_receipt(struct promise *promise,
+			     const struct message_receipt *receipt)
+{
+	struct planned *planned = find_planned(promise, receipt->entry);
+	size_t leaf;
+
+	if (planned == NULL)
+		return;
+	if (receipt->status == RECEIPT_FAILED ||
+	    receipt->status == RECEIPT_WITHDRAWN) {
+		planned->dropped = 1;
+		return;
+	}
+	for (leaf = 0; leaf < LEAVES_MAX; leaf++)
+		promise->versions[planned->version].durable[leaf] = 1;
+}
+
+const char *promise_answered(struct promise *promise, const struct frame *frame,
+			     uint64_t now)
+{
+	struct message_receipt receipt;
+	struct message_nack nack;
+	struct message_ack ack;
+	struct planned *planned;
+	const char *wrong;
+
+	switch (frame->type) {
+	case FRAME_ACK:
+		if (message_ack_decode(frame, &ack) == -1)
+			return "the receiver made a bad ACK frame";
+		wrong = answered_ack(promise, &ack, now);
+		free(ack.ranges);
+		return wrong;
+	case FRAME_RECEIPT:
+		if (message_receipt_decode(frame, &receipt) == 0)
+			answered_receipt(promise, &receipt);
+		return NULL;
+	case FRAME_NACK:
+		if (message_nack_decode(frame, &nack) == -1)
+			return NULL;
+		planned = find_planned(promise, nack.entry);
+		if (planned != NULL && nack.reason == NACK_DISK)
+			promise->versions[planned->version]
+			    .durable[nack.seq - planned->first_seq] = 0;
 		return NULL;
 	default:
 		return NULL;

@@ -161,6 +161,8 @@ static void between_sessions(struct world *world)
 		}
 	if (dice_chance(dice, 100))
 		world_change(world);
+	if (dice_chance(dice, 50))
+		world_rot(world);
 	if (dice_chance(dice, 30)) {
 		world_tell(world, "the client forgets the transfer");
 		dice_fill(dice, world->uuid, sizeof(world->uuid));
@@ -182,8 +184,10 @@ static void finish(struct world *world, struct session_plan *plan,
 		session_run(world, plan, result);
 		check_codes(world, result);
 		if (result->ends[END_SENDER].finished &&
-		    result->ends[END_RECEIVER].finished)
+		    result->ends[END_RECEIVER].finished) {
+			check_ledgers(world, result);
 			break;
+		}
 		world_fail(world, "does not finish: %d %s; %d %s",
 			   result->ends[END_SENDER].code,
 			   result->ends[END_SENDER].text,

@@ -48,6 +48,11 @@ const char *world_target(const struct world *world)
 	return world->target_slash ? "d/" : "d";
 }
 
+const char *world_staging(const struct world *world)
+{
+	return world->form == FORM_NAMED ? ".ferry" : "d/.ferry";
+}
+
 static char *join(const char *folder, const char *name)
 {
 	size_t size = strlen(folder) + strlen(name) + 2;
@@ -400,6 +405,8 @@ struct world *world_create(uint64_t seed, const struct world_shape *shape,
 	world->network = network_create(dice);
 	world->promise = promise_create();
 	dice_fill(&world->dice, world->uuid, sizeof(world->uuid));
+	world->client =
+	    dice_chance(&world->dice, 500) ? END_SENDER : END_RECEIVER;
 	world->checksum = dice_chance(&world->dice, 250);
 	world->strict = dice_chance(&world->dice, 300);
 
@@ -448,66 +455,4 @@ void world_free(struct world *world)
 	}
 	free(world->histories);
 	free(world);
-}
-
-/* A random file of the source that is still there. */
-static struct history *random_file(struct world *world)
-{
-	unsigned tries;
-
-	for (tries = 0; tries < 10; tries++) {
-		struct history *history = &world->histories[dice_below(
-		    &world->dice, world->history_count)];
-
-		if (!history->vanished && S_ISREG(history->versions[0].mode))
-			return history;
-	}
-	return NULL;
-}
-
-void world_change(struct world *world)
-{
-	struct disk *disk = world->disks[END_SENDER];
-	struct history *history = random_file(world);
-	struct snapshot_item *version;
-
-	if (history == NULL || disk_stopped(disk))
-		return;
-	history->versions =
-	    sim_grow(history->versions, history->count, &history->capacity,
-		     sizeof(*history->versions));
-	version = &history->versions[history->count];
-	snapshot_item_copy(version, version - 1);
-	history->count++;
-	plant_change(version, &world->dice);
-	plant_touch(version, &world->dice);
-	world_tell(world, "source changes: %s", history->source);
-	if (dice_chance(&world->dice, 500))
-		plant_item(disk, version);
-	else
-		plant_replace(disk, version);
-}
-
-/* What the user named and is not there is a mistake, not a transfer. */
-static int is_named(const struct world *world, const char *source)
-{
-	size_t index;
-
-	for (index = 0; index < world->path_count; index++)
-		if (strcmp(world->paths[index], source) == 0)
-			return 1;
-	return 0;
-}
-
-void world_vanish(struct world *world)
-{
-	struct disk *disk = world->disks[END_SENDER];
-	struct history *history = random_file(world);
-
-	if (history == NULL || disk_stopped(disk) ||
-	    is_named(world, history->source))
-		return;
-	history->vanished = 1;
-	world_tell(world, "source vanishes: %s", history->source);
-	plant_remove(disk, history->source);
 }

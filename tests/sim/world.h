@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "journal/digest.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/fail_io.h"
@@ -38,7 +39,13 @@ struct history {
 	int vanished;     /* removed from the source at some time */
 	int same;         /* reported as being there, in this session */
 	int failed;       /* reported as failed, in this session */
-	int blocked;      /* something at the target is in its way */
+	int told;         /* by the client in any way, in this session */
+	struct placed {   /* reported as done by an end, in this session */
+		int is;
+		uint64_t size;
+		struct digest digest;
+	} placed[END_COUNT];
+	int blocked; /* something at the target is in its way */
 };
 
 struct world {
@@ -53,11 +60,13 @@ struct world {
 	uint8_t uuid[16]; /* of the transfer, while the client knows it */
 
 	enum form form;
+	int client; /* END_SENDER: a push; END_RECEIVER: a pull */
 	int checksum;
-	int strict; /* permission bits count: the user is not root */
+	int strict;       /* permission bits count: the user is not root */
 	int target_slash; /* the user wrote "d/" */
 	char *paths[32];  /* as the user names the sources */
 	size_t path_count;
+	int rotten; /* a journal was damaged: staged data may be left */
 	struct snapshot *before; /* the target's disk at the beginning */
 	struct history *histories;
 	size_t history_count, history_capacity;
@@ -88,11 +97,17 @@ __attribute__((format(printf, 2, 3))) void world_tell(struct world *,
 
 /* The target as the user wrote it. */
 const char *world_target(const struct world *);
+/* Where the target's staging folder is. */
+const char *world_staging(const struct world *);
 /* The history of a path as engines report it, or NULL. */
 struct history *world_find(struct world *, const char *entry_path);
+
+/* ---- world_change.c ----------------------------------------------------- */
 
 /* Some file at the source changes, or vanishes. */
 void world_change(struct world *);
 void world_vanish(struct world *);
+/* A bit of what is staged at the target flips, or of the journal there. */
+void world_rot(struct world *);
 
 #endif
