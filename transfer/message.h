@@ -144,8 +144,9 @@ struct message_keep {
 struct frame *message_keep_encode(const struct message_keep *);
 int message_keep_decode(const struct frame *, struct message_keep *);
 
-/* All is sent, and the source was unchanged: this is the whole file. */
-enum { COMMIT_IDENTICAL = 1 };
+/* All is sent, and the source was unchanged: this is the whole file.
+ * COMMIT_AGAIN: no answer came, so the receiver says what it has not. */
+enum { COMMIT_IDENTICAL = 1, COMMIT_AGAIN = 2 };
 struct message_commit {
 	uint64_t entry;
 	uint8_t flags;
@@ -172,7 +173,7 @@ int message_ack_decode(const struct frame *, struct message_ack *);
 enum nack_reason {
 	NACK_DIGEST = 1, /* damaged on the way */
 	NACK_DISK = 2,   /* damaged in what was staged before */
-	NACK_LOST = 3    /* it never came: in answer to a repeated COMMIT */
+	NACK_LOST = 3    /* it never came: in answer to COMMIT_AGAIN */
 };
 struct message_nack {
 	uint64_t seq;

@@ -260,7 +260,7 @@ int message_commit_decode(const struct frame *frame,
 	commit->entry = codec_get_number(&reader);
 	commit->flags = codec_get_u8(&reader);
 	codec_get_digest(&reader, &commit->file);
-	if ((commit->flags & ~COMMIT_IDENTICAL) != 0)
+	if ((commit->flags & ~(COMMIT_IDENTICAL | COMMIT_AGAIN)) != 0)
 		return -1;
 	return codec_get_end(&reader);
 }

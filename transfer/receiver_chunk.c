@@ -207,7 +207,7 @@ free_ranges:
 	free(keep.ranges);
 }
 
-/* COMMIT came again though all seemed sent: say what never came. */
+/* All seemed sent, and no receipt came: say what never arrived. */
 static void nack_missing(struct receiver *receiver, struct incoming *incoming)
 {
 	uint64_t chunks = entry_chunks(incoming->entry);
@@ -261,7 +261,7 @@ void receiver_commit(struct receiver *receiver, const struct frame *frame)
 		commit_identical(receiver, incoming, &commit.file);
 		return;
 	}
-	if (incoming->committed)
+	if (commit.flags & COMMIT_AGAIN)
 		nack_missing(receiver, incoming);
 	incoming->committed = 1;
 	incoming->file = commit.file;

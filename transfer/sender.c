@@ -229,7 +229,7 @@ static void read_done(struct sender *sender, struct task *task)
 		sender_drop(sender, outgoing);
 		return;
 	}
-	if (outgoing->state == OUTGOING_WITHDRAWN)
+	if (outgoing->state == OUTGOING_WITHDRAWN || sender->outbox.closed)
 		return;
 	if (outgoing->shown == NULL) {
 		outgoing->shown = read->path;

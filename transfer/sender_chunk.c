@@ -109,13 +109,15 @@ static int identical(const struct outgoing *outgoing)
 	       seq_set_size(&outgoing->same) == outgoing->same_count;
 }
 
-void sender_commit(struct sender *sender, struct outgoing *outgoing)
+void sender_commit(struct sender *sender, struct outgoing *outgoing, int again)
 {
 	struct entry *entry = outgoing->entry;
 	struct message_commit message = {.entry = entry->index};
 
 	if (identical(outgoing))
-		message.flags = COMMIT_IDENTICAL;
+		message.flags |= COMMIT_IDENTICAL;
+	if (again)
+		message.flags |= COMMIT_AGAIN;
 	if (!leaf_table_digest(outgoing->leaves, entry->size, &message.file)) {
 		sender_fail(sender, EXIT_PROTOCOL,
 			    "a file was to be committed with leaves missing");
@@ -131,6 +133,9 @@ void sender_commit(struct sender *sender, struct outgoing *outgoing)
 /* Do what can be done for one entry; 1 if it has more to do later. */
 static int work_on(struct sender *sender, struct outgoing *outgoing)
 {
+	/* A chunk that is the whole file commits it. */
+	if (outgoing->state == OUTGOING_COMMITTED)
+		return 0;
 	if (outgoing->state == OUTGOING_COMPARING) {
 		while (read_compare(sender, outgoing))
 			;
@@ -138,7 +143,7 @@ static int work_on(struct sender *sender, struct outgoing *outgoing)
 	}
 	if (outgoing->todo.count == 0 && identical(outgoing)) {
 		if (outgoing->checked)
-			sender_commit(sender, outgoing);
+			sender_commit(sender, outgoing, 0);
 		else if (!outgoing->checking)
 			check_version(sender, outgoing);
 		return 0;
@@ -151,7 +156,7 @@ static int work_on(struct sender *sender, struct outgoing *outgoing)
 	if (outgoing->busy > 0 || outgoing->resends > 0)
 		return 0; /* goes on when the reads are back */
 	if (outgoing->checked)
-		sender_commit(sender, outgoing);
+		sender_commit(sender, outgoing, 0);
 	else
 		check_version(sender, outgoing);
 	return 0;
@@ -199,6 +204,7 @@ static void send_chunk(struct sender *sender, struct outgoing *outgoing,
 	if (read->resend) {
 		if (!sender_fly_again(sender, outgoing, read->leaf, lane))
 			return; /* what was sent first was confirmed */
+		sender->stats.chunks_resent++;
 	} else if (sender_add_flight(sender, outgoing, read->leaf, lane,
 				     length) == -1) {
 		sender_out_of_memory(sender);

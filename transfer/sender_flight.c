@@ -112,7 +112,6 @@ static void todo_again(struct sender *sender, struct outgoing *outgoing,
 	if (seq_set_add(set, leaf, leaf + 1) == -1)
 		sender_out_of_memory(sender);
 	reopen(outgoing);
-	sender->stats.chunks_resent += !kept;
 	sender_queue(sender, outgoing);
 }
 
@@ -132,7 +131,6 @@ static void requeue(struct sender *sender, struct flight *flight)
 	flight->resend = RESEND_WAITS;
 	outgoing->resends++;
 	reopen(outgoing);
-	sender->stats.chunks_resent++;
 }
 
 static void read_again(struct sender *sender, struct flight *flight)
@@ -279,6 +277,7 @@ static int take_nack(struct sender *sender, struct outgoing *outgoing,
 		    leaf_length(outgoing->entry->size, leaf);
 		sender->stats.bytes_reused -=
 		    leaf_length(outgoing->entry->size, leaf);
+		sender->stats.chunks_resent++; /* an earlier run sent it */
 	}
 	todo_again(sender, outgoing, leaf, 0);
 	return 1;
@@ -342,11 +341,10 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 		    outgoing->state == OUTGOING_COMMITTED)
 			sender_send(sender,
 				    message_entry_encode(outgoing->entry));
-		/* A chunk under way that is the whole file commits it. */
+		/* Chunks that are lost are found below, by themselves. */
 		if (outgoing->state == OUTGOING_COMMITTED &&
-		    (entry_chunks(outgoing->entry) > 1 ||
-		     outgoing->flights == 0))
-			sender_commit(sender, outgoing);
+		    outgoing->flights == 0)
+			sender_commit(sender, outgoing, 1);
 		if (outgoing->state == OUTGOING_WITHDRAWN)
 			sender_say_withdrawn(sender, outgoing);
 		outgoing->asked = sender->now;

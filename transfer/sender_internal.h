@@ -168,8 +168,8 @@ struct task *sender_read_task(struct sender *, struct outgoing *,
 void sender_read_done(struct sender *, struct outgoing *, struct task_read *);
 /* The room that the task took is free again. */
 void sender_read_back(struct sender *, const struct task_read *);
-/* All leaves are out: ask for the file to be put in its place. */
-void sender_commit(struct sender *, struct outgoing *);
+/* All leaves are out: ask for the file to be put in its place, or ask again. */
+void sender_commit(struct sender *, struct outgoing *, int again);
 
 /* sender_flight.c: confirmation and resending */
 /* A leaf is on its way on lane. */

@@ -177,7 +177,7 @@ static const struct change changes[] = {
     {"ranges touch", FRAME_KEEP, 26, 8, 12},
     {"ranges overlap", FRAME_KEEP, 26, 8, 11},
     {"leaves no file has", FRAME_KEEP, 50, 8, (1 << 30) + 1},
-    {"unknown commit flag", FRAME_COMMIT, 8, 1, 2},
+    {"unknown commit flag", FRAME_COMMIT, 8, 1, 4},
     {"below is confirmed itself", FRAME_ACK, 0, 8, 10},
     {"below near the end", FRAME_ACK, 0, 8, UINT64_MAX},
     {"range near the end", FRAME_ACK, 50, 8, UINT64_MAX},
