@@ -44,6 +44,7 @@ struct network {
 	size_t count, capacity;
 	uint64_t order;
 	uint64_t now;
+	uint64_t curse; /* which seqs */
 	struct stale {
 		struct frame *frame;
 		int end;
@@ -155,6 +156,7 @@ void network_begin(struct network *network, const struct network_config *config,
 	memset(network->lanes, 0, sizeof(network->lanes));
 	network->config = *config;
 	network->now = now;
+	network->curse = dice_next(&network->dice);
 	/* Late frames of sessions that are over. */
 	while (network->stale_count > 0) {
 		struct stale *stale = &network->stale[--network->stale_count];
@@ -194,6 +196,27 @@ static void chunk_damage(struct network *network, struct frame *frame)
 	size_t at = CHUNK_HEADER_SIZE + dice_below(&network->dice, data);
 
 	frame_body(frame)[at] ^= (uint8_t)(1U << dice_below(&network->dice, 8));
+}
+
+int network_cursed(const struct network *network, uint64_t seq)
+{
+	struct dice dice;
+
+	dice_init(&dice, network->curse, seq);
+	return dice_chance(&dice, network->config.curse);
+}
+
+static int is_damaged(struct network *network, const struct frame *frame)
+{
+	struct message_chunk chunk;
+
+	if (frame->type != FRAME_CHUNK)
+		return 0;
+	if (dice_chance(&network->dice, network->config.damage))
+		return 1;
+	return network->config.curse > 0 &&
+	       message_chunk_decode(frame, &chunk) == 0 &&
+	       network_cursed(network, chunk.seq);
 }
 
 static void frame_arrives(struct network *network, struct direction *from,
@@ -250,8 +273,7 @@ void network_send(struct network *network, int end, uint32_t lane,
 		delivery.frame = frame_copy(frame);
 		frame_arrives(network, from, &delivery);
 	}
-	if (frame->type == FRAME_CHUNK &&
-	    dice_chance(&network->dice, network->config.damage))
+	if (is_damaged(network, frame))
 		chunk_damage(network, frame);
 	delivery.frame = frame;
 	frame_arrives(network, from, &delivery);

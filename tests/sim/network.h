@@ -25,6 +25,7 @@ struct network_config {
 	unsigned duplicate; /* in a thousand */
 	unsigned reorder;   /* in a thousand: delayed behind others */
 	unsigned damage;    /* in a thousand chunks: one bit of the data */
+	unsigned curse;     /* in a thousand seqs: damaged whenever sent */
 	unsigned stale;     /* in a thousand: frames under way at the end of a
 			       session that come in the next one */
 };
@@ -49,6 +50,8 @@ void network_silence(struct network *, uint32_t lane);
 /* This end closes its lanes: the other hears it behind all that was sent.
  * Nothing reaches this end any more. */
 void network_close(struct network *, int end, uint64_t now);
+/* 1 if this seq is damaged whenever it is sent in this session. */
+int network_cursed(const struct network *, uint64_t seq);
 /* 1 if the lane is up at that end. */
 int network_is_up(const struct network *, int end, uint32_t lane);
 

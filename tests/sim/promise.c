@@ -29,6 +29,7 @@ struct planned {
 	int over;    /* for the sender */
 	int dropped; /* by the receiver, without being stored */
 	int flying[LEAVES_MAX];
+	unsigned times[LEAVES_MAX];   /* that it was sent */
 	uint64_t arrived[LEAVES_MAX]; /* when; 0: it is not waiting */
 };
 
@@ -40,6 +41,7 @@ struct promise {
 	uint64_t window;
 	uint64_t flying; /* bytes sent and not confirmed */
 	uint64_t group_time;
+	unsigned resent, damaged;
 	int unreadable;
 	int rotten;
 	char text[400];
@@ -71,6 +73,7 @@ void promise_begin(struct promise *promise, const struct engine_config *config,
 	promise->window = config->window;
 	promise->group_time = config->group_time;
 	promise->flying = 0;
+	promise->resent = promise->damaged = 0;
 	for (at = 0; at < promise->version_count; at++)
 		for (leaf = 0; leaf < LEAVES_MAX; leaf++)
 			promise->versions[at].confirmed[leaf] |=
@@ -185,6 +188,7 @@ static const char *check_chunk(struct promise *promise,
 	    chunk.offset != leaf * LEAF_SIZE ||
 	    chunk.length != leaf_length(planned->size, leaf))
 		return "the sender sent a chunk that was not planned";
+	promise->resent += planned->times[leaf]++ > 0;
 	version = &promise->versions[planned->version];
 	if (version->confirmed[leaf] && !promise->unreadable) {
 		snprintf(promise->text, sizeof(promise->text),
@@ -229,6 +233,24 @@ const char *promise_sent(struct promise *promise, const struct frame *frame)
 	default:
 		return NULL;
 	}
+}
+
+unsigned promise_resent(const struct promise *promise, unsigned *damaged)
+{
+	*damaged = promise->damaged;
+	return promise->resent;
+}
+
+unsigned promise_times(struct promise *promise, const struct frame *frame)
+{
+	struct message_chunk chunk;
+	struct planned *planned;
+
+	if (message_chunk_decode(frame, &chunk) == -1)
+		return 0;
+	planned = find_planned(promise, chunk.entry);
+	return planned == NULL ? 0
+			       : planned->times[chunk.seq - planned->first_seq];
 }
 
 static const char *note_ack(struct promise *promise, const struct frame *frame)
@@ -280,7 +302,11 @@ static const char *note_nack(struct promise *promise, const struct frame *frame)
 		return "the receiver refused a chunk that was not planned";
 	/* It is not there: it does not count as sent. */
 	landed(promise, planned, leaf);
-	if (nack.reason != NACK_DISK)
+	if (nack.reason == NACK_DIGEST)
+		return NULL;
+	/* LOST says the same of what NACK_DISK was to say and did not come. */
+	promise->damaged++;
+	if (nack.reason == NACK_LOST)
 		return NULL;
 	promise->versions[planned->version].confirmed[leaf] = 0;
 	if (promise->unreadable || promise->rotten)

@@ -32,6 +32,11 @@ void promise_rot(struct promise *, int journal);
  * wrong; valid until the next call. */
 const char *promise_sent(struct promise *, const struct frame *);
 const char *promise_arrived(struct promise *, const struct frame *);
+/* How many chunks were sent more than once in this session, each further time
+ * counted; *damaged: and how many the receiver found damaged on its disk. */
+unsigned promise_resent(const struct promise *, unsigned *damaged);
+/* How often this chunk was sent in this session. */
+unsigned promise_times(struct promise *, const struct frame *);
 /* The receiver was given this frame, or gave it to a lane. */
 void promise_received(struct promise *, const struct frame *, uint64_t now);
 const char *promise_answered(struct promise *, const struct frame *,

@@ -58,11 +58,12 @@ struct session_result {
 		int code;     /* of ACTION_FAIL */
 		char text[300];
 	} ends[END_COUNT];
-	uint8_t uuid[16];    /* as READY named it */
-	unsigned failed;     /* paths that were reported so */
-	unsigned unplaced;   /* problems of folders, or of unknown paths: of
-				what is below them nobody speaks */
-	uint64_t bytes_sent; /* payload of chunks */
+	uint8_t uuid[16];  /* as READY named it */
+	unsigned failed;   /* paths that were reported so */
+	unsigned unplaced; /* problems of folders, or of unknown paths: of
+			      what is below them nobody speaks */
+	unsigned cursed;   /* chunks that were damaged five times, as always */
+	uint64_t bytes_sent;       /* payload of chunks */
 	uint64_t calls[END_COUNT]; /* of struct io, from the start */
 };
 

@@ -62,6 +62,17 @@ void actor_end_tasks(struct session *session, struct actor *actor, int done)
 		}
 }
 
+static void check_resent(struct world *world,
+			 const struct transfer_stats *stats)
+{
+	unsigned damaged, resent = promise_resent(world->promise, &damaged);
+
+	if (stats->chunks_resent < resent ||
+	    stats->chunks_resent > resent + damaged)
+		world_fail(world, "%u chunks were sent again, and %llu counted",
+			   resent, (unsigned long long)stats->chunks_resent);
+}
+
 void actor_close(struct session *session, struct actor *actor)
 {
 	struct disk *disk = session->world->disks[actor->end];
@@ -71,8 +82,10 @@ void actor_close(struct session *session, struct actor *actor)
 		struct transfer_stats stats;
 
 		engine_stats(actor->engine, &stats);
-		if (actor->end == END_SENDER)
+		if (actor->end == END_SENDER) {
 			session->result->bytes_sent = stats.bytes_sent;
+			check_resent(session->world, &stats);
+		}
 		engine_free(actor->engine);
 	}
 	source_close(actor->source);
@@ -178,6 +191,24 @@ static void take_report(struct session *session, const struct actor *actor,
 	}
 }
 
+/* A cursed chunk goes five times, and no more. */
+static void note_cursed(struct session *session, const struct frame *frame)
+{
+	struct world *world = session->world;
+	struct message_chunk chunk;
+	unsigned times;
+
+	if (message_chunk_decode(frame, &chunk) == -1 ||
+	    !network_cursed(world->network, chunk.seq))
+		return;
+	times = promise_times(world->promise, frame);
+	session->result->cursed += times == 5;
+	if (times > 5)
+		world_fail(world,
+			   "a chunk that is always damaged was sent %u times",
+			   times);
+}
+
 static void send_frame(struct session *session, const struct actor *actor,
 		       const struct engine_action *action)
 {
@@ -196,6 +227,8 @@ static void send_frame(struct session *session, const struct actor *actor,
 		world_tell(world, "%s sends %s on lane %u, %zu bytes",
 			   end_names[actor->end], frame_type_name(frame->type),
 			   (unsigned)action->lane, frame->body_length);
+	if (frame->type == FRAME_CHUNK)
+		note_cursed(session, frame);
 	network_send(world->network, actor->end, action->lane, frame,
 		     world->now);
 }

@@ -169,6 +169,32 @@ static void between_sessions(struct world *world)
 	}
 }
 
+/* Nothing goes wrong but that some chunks arrive damaged, however often they
+ * are sent: their files fail by name, and no other. */
+static void cursed_session(struct world *world)
+{
+	struct session_plan plan;
+	struct session_result result;
+
+	session_plan_quiet(&plan);
+	random_config(&world->dice, &plan.config);
+	random_network(&world->dice, &plan.network, 0);
+	plan.network.curse = (unsigned)dice_skewed(&world->dice, 20, 500);
+	world_tell(world, "-- a session with cursed chunks");
+	session_run(world, &plan, &result);
+	check_codes(world, &result);
+	if (!result.ends[END_SENDER].finished ||
+	    !result.ends[END_RECEIVER].finished)
+		world_fail(world, "a damaged chunk is the end of it: %s; %s",
+			   result.ends[END_SENDER].text,
+			   result.ends[END_RECEIVER].text);
+	/* A file may have two of them. */
+	if (result.failed > result.cursed ||
+	    (result.failed == 0) != (result.cursed == 0))
+		world_fail(world, "%u files failed for %u cursed chunks",
+			   result.failed, result.cursed);
+}
+
 /* Sessions in which nothing goes wrong, until all is across. */
 static void finish(struct world *world, struct session_plan *plan,
 		   struct session_result *result)
@@ -212,6 +238,8 @@ static void story(struct world *world)
 		check_codes(world, &result);
 		between_sessions(world);
 	}
+	if (!world_failed(world) && dice_chance(&world->dice, 100))
+		cursed_session(world);
 	finish(world, &plan, &result);
 	check_final(world);
 	check_tidy(world);
