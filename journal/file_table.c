@@ -390,24 +390,34 @@ static int compare_leaves(const void *one, const void *other)
 	return a->order > b->order ? -1 : a->order < b->order;
 }
 
+static int is_taken_back(const struct digest *digest)
+{
+	static const struct digest none;
+
+	return digest_equal(digest, &none);
+}
+
 size_t planned_file_settle(struct planned_file *planned)
 {
 	struct kept_file *file = kept(planned);
 	uint64_t end = leaf_count(planned->size);
+	uint64_t next = 0; /* lower ones are done with */
 	uint32_t used = 0;
 
 	if (file->capacity == 0) {
-		if (end == 0)
+		if (end == 0 || is_taken_back(&file->one))
 			file->used = 0;
 		return file->used;
 	}
 	qsort(file->many, file->used, sizeof(*file->many), compare_leaves);
 	for (uint32_t i = 0; i < file->used; i++) {
-		const struct leaf *leaf = &file->many[i];
+		const struct leaf leaf = file->many[i];
 
-		if (leaf->index < end &&
-		    (used == 0 || file->many[used - 1].index != leaf->index))
-			file->many[used++] = *leaf;
+		if (leaf.index < next || leaf.index >= end)
+			continue;
+		next = (uint64_t)leaf.index + 1;
+		if (!is_taken_back(&leaf.digest))
+			file->many[used++] = leaf;
 	}
 	file->used = used;
 	return used;

@@ -49,8 +49,8 @@ int file_table_each(const struct file_table *,
 
 uint64_t planned_file_size(const struct planned_file *);
 
-/* A leaf is confirmed; a later one of the same number takes its place.  0, or
- * -1: no memory. */
+/* A leaf is confirmed; a later one of the same number takes its place, and one
+ * of zeros takes it back.  0, or -1: no memory. */
 int planned_file_add_leaf(struct planned_file *, uint64_t leaf,
 			  const struct digest *);
 

@@ -64,6 +64,18 @@ static int take_plan(struct replayed *replayed, const uint8_t *body,
 			       (get_u32(body + 36) & PLAN_MIXED) != 0);
 }
 
+/* One of zeros is of a leaf that counted before. */
+static void count_leaf(struct journal_summary *summary, size_t length,
+		       const struct digest *digest)
+{
+	static const struct digest none;
+
+	if (!digest_equal(digest, &none))
+		summary->bytes += length;
+	else if (summary->bytes >= length)
+		summary->bytes -= length;
+}
+
 static int take_leaves(struct replayed *replayed, const uint8_t *body,
 		       size_t length)
 {
@@ -92,11 +104,14 @@ static int take_leaves(struct replayed *replayed, const uint8_t *body,
 	for (uint32_t i = 0; i < count; i++) {
 		struct digest digest;
 
-		replayed->summary.bytes += leaf_length(size, first + i);
-		if (!replayed->keep_files)
+		if (!replayed->keep_files) {
+			replayed->summary.bytes += leaf_length(size, first + i);
 			continue;
+		}
 		memcpy(digest.bytes, body + LEAVES_HEADER_SIZE + (size_t)i * 16,
 		       sizeof(digest.bytes));
+		count_leaf(&replayed->summary, leaf_length(size, first + i),
+			   &digest);
 		if (planned_file_add_leaf(file, first + i, &digest) == -1)
 			return -1;
 	}

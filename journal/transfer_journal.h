@@ -86,7 +86,8 @@ void journal_forget(struct transfer_journal *, struct journal_file *);
 /* The four kinds of record; each is buffered until journal_commit.  0, -1. */
 int journal_add_plan(struct transfer_journal *, const struct journal_plan *);
 /* Leaves [first, first + count) of entry are confirmed.  digests has count
- * members, or is NULL at the sending end. */
+ * members, or is NULL at the sending end; one of zeros takes back what was
+ * said of its leaf before. */
 int journal_add_leaves(struct transfer_journal *, uint64_t entry,
 		       uint64_t first, uint32_t count,
 		       const struct digest *digests);

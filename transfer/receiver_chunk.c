@@ -9,8 +9,8 @@
 
 #include "transfer/receiver_internal.h"
 
-static void nack(struct receiver *receiver, const struct incoming *incoming,
-		 uint64_t leaf, enum nack_reason reason)
+void receiver_nack(struct receiver *receiver, const struct incoming *incoming,
+		   uint64_t leaf, enum nack_reason reason)
 {
 	struct message_nack message = {
 	    .seq = incoming->entry->first_seq + leaf,
@@ -113,13 +113,14 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 		return;
 	}
 	leaf = chunk.offset / LEAF_SIZE;
-	if (seq_set_contains(&incoming->taken, leaf, leaf + 1)) {
+	if (seq_set_contains(&incoming->taken, leaf, leaf + 1) ||
+	    seq_set_contains(&incoming->damaged, leaf, leaf + 1)) {
 		receiver->ack_due = 1;
 		return;
 	}
 	digest = digest_of(chunk.data, chunk.length);
 	if (!digest_equal(&digest, &chunk.digest)) {
-		nack(receiver, incoming, leaf, NACK_DIGEST);
+		receiver_nack(receiver, incoming, leaf, NACK_DIGEST);
 		return;
 	}
 	if (take(receiver, incoming, leaf, &digest) == -1)
@@ -154,7 +155,7 @@ static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
 	struct task *task;
 
 	if (digest == NULL) {
-		nack(receiver, incoming, leaf, NACK_LOST);
+		receiver_nack(receiver, incoming, leaf, NACK_LOST);
 		return;
 	}
 	if (take(receiver, incoming, leaf, digest) == -1)
@@ -214,7 +215,8 @@ static void nack_missing(struct receiver *receiver, struct incoming *incoming)
 	uint64_t leaf = seq_set_next_missing(&incoming->taken, 0);
 
 	for (int said = 0; leaf < chunks && said < 64; said++) {
-		nack(receiver, incoming, leaf, NACK_LOST);
+		if (!seq_set_contains(&incoming->damaged, leaf, leaf + 1))
+			receiver_nack(receiver, incoming, leaf, NACK_LOST);
 		leaf = seq_set_next_missing(&incoming->taken, leaf + 1);
 	}
 }
@@ -309,7 +311,7 @@ void receiver_written(struct receiver *receiver, struct task *task)
 		/* The target's file changed since it was compared. */
 		untake(receiver, incoming, write->leaf);
 		receiver->stats.bytes_reused -= write->length;
-		nack(receiver, incoming, write->leaf, NACK_LOST);
+		receiver_nack(receiver, incoming, write->leaf, NACK_LOST);
 	} else if (!receiver_disk_failed(receiver, task)) {
 		receiver_failed(receiver, incoming, task->text);
 	}
@@ -395,7 +397,7 @@ static void damaged(struct receiver *receiver, struct incoming *incoming,
 	receiver->stats.bytes_reused -= length;
 	untake(receiver, incoming, leaf);
 	outbox_report(&receiver->outbox, &report);
-	nack(receiver, incoming, leaf, NACK_DISK);
+	receiver_group_damaged(receiver, incoming, leaf);
 }
 
 void receiver_verified(struct receiver *receiver, struct task *task)

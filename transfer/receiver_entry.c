@@ -15,6 +15,7 @@ void receiver_release(struct incoming *incoming)
 	leaf_table_free(incoming->basis);
 	seq_set_clear(&incoming->taken);
 	seq_set_clear(&incoming->unverified);
+	seq_set_clear(&incoming->damaged);
 	free(incoming);
 }
 

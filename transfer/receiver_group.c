@@ -31,8 +31,8 @@ static void note_pending(struct receiver *receiver)
 		receiver->group_opened = receiver->now;
 }
 
-void receiver_group_leaf(struct receiver *receiver, struct incoming *incoming,
-			 uint64_t leaf)
+static void add_leaf(struct receiver *receiver, struct incoming *incoming,
+		     uint64_t leaf, int damaged)
 {
 	note_pending(receiver);
 	if (receiver->written_count == receiver->written_capacity) {
@@ -47,12 +47,26 @@ void receiver_group_leaf(struct receiver *receiver, struct incoming *incoming,
 		receiver->written = bigger;
 		receiver->written_capacity = capacity;
 	}
-	receiver->written[receiver->written_count].incoming = incoming;
-	receiver->written[receiver->written_count++].leaf = leaf;
+	receiver->written[receiver->written_count++] =
+	    (struct written_leaf){incoming, leaf, damaged};
+	incoming->busy++;
+}
+
+void receiver_group_leaf(struct receiver *receiver, struct incoming *incoming,
+			 uint64_t leaf)
+{
+	add_leaf(receiver, incoming, leaf, 0);
 	if (leaf != NO_LEAF)
 		receiver->written_bytes +=
 		    leaf_length(incoming->entry->size, leaf);
-	incoming->busy++;
+}
+
+void receiver_group_damaged(struct receiver *receiver,
+			    struct incoming *incoming, uint64_t leaf)
+{
+	if (seq_set_add(&incoming->damaged, leaf, leaf + 1) == -1)
+		receiver_out_of_memory(receiver);
+	add_leaf(receiver, incoming, leaf, 1);
 }
 
 void receiver_group_plan(struct receiver *receiver, struct incoming *incoming)
@@ -124,6 +138,24 @@ uint64_t receiver_group_deadline(const struct receiver *receiver)
 	return receiver->group_opened + receiver->config.group_time;
 }
 
+/* A leaf for the journal. */
+static void list_leaf(struct task_group *task, const struct written_leaf *leaf)
+{
+	static const struct digest none;
+	const struct incoming *incoming = leaf->incoming;
+	const struct digest *digest = &none;
+
+	if (!leaf->damaged)
+		digest = leaf->leaf == NO_LEAF || incoming->leaves == NULL
+			     ? NULL
+			     : leaf_table_get(incoming->leaves, leaf->leaf);
+	if (digest == NULL)
+		return;
+	task->leaves[task->leaf_count].entry = incoming->entry;
+	task->leaves[task->leaf_count].leaf = leaf->leaf;
+	task->leaves[task->leaf_count++].digest = *digest;
+}
+
 /* The files and leaves of the group, each file once. */
 static int list_written(struct receiver *receiver, struct task_group *task,
 			const struct group_out *group)
@@ -135,23 +167,16 @@ static int list_written(struct receiver *receiver, struct task_group *task,
 	receiver->group_number++;
 	for (size_t i = 0; i < group->written_count; i++) {
 		struct incoming *incoming = group->written[i].incoming;
-		uint64_t leaf = group->written[i].leaf;
-		const struct digest *digest;
 
+		list_leaf(task, &group->written[i]);
+		if (group->written[i].damaged)
+			continue;
 		if (incoming->group_number != receiver->group_number) {
 			incoming->group_number = receiver->group_number;
 			task->files[task->file_count].staged =
 			    &incoming->staged;
 			task->files[task->file_count++].entry = incoming->entry;
 		}
-		digest = leaf == NO_LEAF || incoming->leaves == NULL
-			     ? NULL
-			     : leaf_table_get(incoming->leaves, leaf);
-		if (digest == NULL)
-			continue;
-		task->leaves[task->leaf_count].entry = incoming->entry;
-		task->leaves[task->leaf_count].leaf = leaf;
-		task->leaves[task->leaf_count++].digest = *digest;
 	}
 	return 0;
 }
@@ -250,6 +275,17 @@ static void leaf_durable(struct receiver *receiver, struct incoming *incoming,
 	receiver_check_complete(receiver, incoming);
 }
 
+/* The journal speaks no more of a leaf that is not there: it may come again. */
+static void taken_back(struct receiver *receiver, struct incoming *incoming,
+		       uint64_t leaf)
+{
+	if (incoming->state != INCOMING_OPEN)
+		return;
+	if (seq_set_remove(&incoming->damaged, leaf, leaf + 1) == -1)
+		receiver_out_of_memory(receiver);
+	receiver_nack(receiver, incoming, leaf, NACK_DISK);
+}
+
 static void group_out_free(struct group_out *group)
 {
 	if (group == NULL)
@@ -277,7 +313,11 @@ void receiver_group_done(struct receiver *receiver, struct task *task)
 	}
 	for (size_t i = 0; i < group->written_count; i++) {
 		incoming = group->written[i].incoming;
-		leaf_durable(receiver, incoming, group->written[i].leaf);
+		if (group->written[i].damaged)
+			taken_back(receiver, incoming, group->written[i].leaf);
+		else
+			leaf_durable(receiver, incoming,
+				     group->written[i].leaf);
 		receiver_idle(receiver, incoming);
 	}
 	for (size_t i = 0; i < group->planned_count; i++)

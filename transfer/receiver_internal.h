@@ -48,6 +48,7 @@ struct incoming {
 	struct seq_set taken;
 	struct seq_set unverified; /* kept from before: to be hashed again */
 	uint64_t verify_next;      /* the first that is not asked for */
+	struct seq_set damaged;    /* to be taken back by the journal first */
 	int verifying;             /* is in to_verify */
 	unsigned writes;           /* tasks out */
 	uint64_t group_number;     /* the last group it had leaves in */
@@ -106,6 +107,7 @@ struct receiver {
 	struct written_leaf {
 		struct incoming *incoming;
 		uint64_t leaf;
+		int damaged; /* it is not there after all */
 	} * written;
 	size_t written_count;
 	size_t written_capacity;
@@ -179,6 +181,8 @@ void receiver_commit(struct receiver *, const struct frame *);
 void receiver_written(struct receiver *, struct task *);
 void receiver_verified(struct receiver *, struct task *);
 void receiver_verify_more(struct receiver *);
+void receiver_nack(struct receiver *, const struct incoming *, uint64_t leaf,
+		   enum nack_reason);
 /* Have its unverified leaves hashed. */
 void receiver_verify(struct receiver *, struct incoming *);
 /* Stage a file of no bytes. */
@@ -189,6 +193,11 @@ void receiver_check_complete(struct receiver *, struct incoming *);
 /* receiver_group.c: group commit, placing, ACK and RECEIPT */
 #define NO_LEAF UINT64_MAX /* of a file without bytes */
 void receiver_group_leaf(struct receiver *, struct incoming *, uint64_t leaf);
+/* Have the journal take back what it says of a leaf, and then the sender told
+ * to send it again: else bytes that were written and never synced could pass
+ * for those that it speaks of. */
+void receiver_group_damaged(struct receiver *, struct incoming *,
+			    uint64_t leaf);
 void receiver_group_plan(struct receiver *, struct incoming *);
 /* It is in place; the next group is to make sure that it stays. */
 void receiver_group_placed(struct receiver *, struct incoming *);

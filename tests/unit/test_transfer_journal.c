@@ -344,6 +344,38 @@ static void the_last_word_on_a_leaf_counts(void **state)
 	journal_close(journal);
 }
 
+/* A leaf that proved damaged is not there until it is said again. */
+static void a_leaf_may_be_taken_back(void **state)
+{
+	struct rig *rig = *state;
+	struct transfer_journal *journal = receiving(rig);
+	static const struct digest none[2];
+
+	plan(journal, "a", 1, 1, 4 * MIB);
+	plan(journal, "b", 2, 1, 1);
+	plan(journal, "c", 3, 1, 1);
+	leaves(journal, 1, 1, 0, 4);
+	leaves(journal, 2, 1, 0, 1);
+	leaves(journal, 3, 1, 0, 1);
+	assert_int_equal(journal_add_leaves(journal, 1, 1, 2, none), 0);
+	assert_int_equal(journal_add_leaves(journal, 2, 0, 1, none), 0);
+	assert_int_equal(journal_add_leaves(journal, 3, 0, 1, none), 0);
+	leaves(journal, 1, 2, 2, 1);
+	leaves(journal, 3, 2, 0, 1);
+	for (int i = 0; i < 2; i++) {
+		journal = again(rig, journal);
+		assert_int_equal(find(journal, "a")->leaf_count, 3);
+		has_leaf(find(journal, "a"), 0, 1);
+		has_leaf(find(journal, "a"), 1, 0);
+		has_leaf(find(journal, "a"), 2, 2);
+		has_leaf(find(journal, "a"), 3, 1);
+		assert_null(find(journal, "b"));
+		has_leaf(find(journal, "c"), 0, 2);
+		assert_int_equal(summary_of(journal).bytes, 3 * MIB + 1);
+	}
+	journal_close(journal);
+}
+
 /* ---- receipts and figures ---- */
 
 static void a_receipt_ends_a_file(void **state)
@@ -613,6 +645,7 @@ int main(void)
 	    TEST(the_same_version_keeps_its_leaves),
 	    TEST(another_version_is_told),
 	    TEST(the_last_word_on_a_leaf_counts),
+	    TEST(a_leaf_may_be_taken_back),
 	    TEST(a_receipt_ends_a_file),
 	    TEST(the_sending_end_counts_and_remembers_nothing),
 	    TEST(what_was_not_committed_is_not_there),
