@@ -48,6 +48,10 @@ struct target {
 	struct target_lock *lock;
 	uint8_t uuid[16];
 	char folder[UUID_TEXT_SIZE]; /* .ferry/<this> is */
+	struct target_note {         /* tells the job from others there */
+		uint8_t bytes[16 + 256];
+		size_t length;
+	} note;
 	int staging;
 
 	struct transfer_journal *journal;

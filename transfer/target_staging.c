@@ -14,18 +14,11 @@
 #include "transfer/target_internal.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-/* The digest of the names, and the longest name of a file. */
-#define NOTE_MAX     (16 + 256)
 
-/* What tells this job from others at the same target. */
-struct note {
-	uint8_t bytes[NOTE_MAX];
-	size_t length;
-};
-
-static void note_set(struct note *note, const struct target *target,
-		     const struct message_offer *offer)
+/* The digest of the names, and the name of a file. */
+static void note_set(struct target *target, const struct message_offer *offer)
 {
+	struct target_note *note = &target->note;
 	size_t length = target->single == NULL ? 0 : strlen(target->single);
 
 	memcpy(note->bytes, offer->names.bytes, 16);
@@ -34,11 +27,11 @@ static void note_set(struct note *note, const struct target *target,
 	note->length = 16 + length;
 }
 
-/* Is in .ferry/name the journal of a job with this note?  1, 0, or -1 with
- * errno: that cannot be said, and to begin anew could send all of it again. */
-static int has_note(const struct target *target, int ferry, const char *name,
-		    const struct note *note)
+/* Is in .ferry/name the journal of the same job?  1, 0, or -1 with errno: that
+ * cannot be said, and to begin anew could send all of it again. */
+static int has_note(const struct target *target, int ferry, const char *name)
 {
+	const struct target_note *note = &target->note;
 	struct journal_summary summary;
 	void *found = NULL;
 	size_t length;
@@ -109,8 +102,7 @@ static int has_journal(const struct target *target, int ferry, const char *name)
 
 /* Choose target->uuid.  0, or -1 with errno. */
 static int choose_uuid(struct target *target,
-		       const struct target_config *config,
-		       const struct note *note)
+		       const struct target_config *config)
 {
 	int ferry = target_lock_folder(target->lock);
 	struct folder_list list;
@@ -123,7 +115,7 @@ static int choose_uuid(struct target *target,
 		return found == 1 ? 0 : -1;
 	found = folder_list_read(target, ferry, &list);
 	for (size_t i = 0; i < list.count && found == 0; i++) {
-		found = has_note(target, ferry, list.names[i], note);
+		found = has_note(target, ferry, list.names[i]);
 		if (found != 1)
 			continue;
 		memcpy(target->folder, list.names[i], UUID_TEXT_SIZE);
@@ -188,11 +180,10 @@ int target_staging_open(struct target *target,
 			struct message_ready *ready, char **text)
 {
 	struct journal_summary summary;
-	struct note note;
 	int there = -1;
 
-	note_set(&note, target, config->offer);
-	if (choose_uuid(target, config, &note) == 0)
+	note_set(target, config->offer);
+	if (choose_uuid(target, config) == 0)
 		there = open_folder(target);
 	if (there == -1) {
 		*text = fault_text(config->path,
@@ -201,7 +192,7 @@ int target_staging_open(struct target *target,
 	}
 	target->journal =
 	    journal_open(target->io, target->staging, target->uuid, 1,
-			 note.bytes, note.length);
+			 target->note.bytes, target->note.length);
 	if (target->journal == NULL) {
 		*text = fault_text(config->path,
 				   "cannot open the journal in .ferry", errno);
@@ -221,17 +212,25 @@ int target_staging_open(struct target *target,
 	return 0;
 }
 
-/* Staging folders that a run left before it had a journal hold nothing. */
-static void remove_stillborn(struct target *target)
+/*
+ * What runs left that nobody goes on with: folders of the same job, which is
+ * done now; and, if nobody else is at work here, those of a run that had no
+ * journal yet.
+ */
+static void remove_others(struct target *target)
 {
 	int ferry = target_lock_folder(target->lock);
+	int alone = target_lock_alone(target->lock);
 	struct folder_list list;
 
 	if (folder_list_read(target, ferry, &list) == 0) {
-		for (size_t i = 0; i < list.count; i++)
-			if (has_journal(target, ferry, list.names[i]) == 0)
-				io_remove_tree(target->io, ferry,
-					       list.names[i]);
+		for (size_t i = 0; i < list.count; i++) {
+			const char *name = list.names[i];
+
+			if (has_note(target, ferry, name) == 1 ||
+			    (alone && has_journal(target, ferry, name) == 0))
+				io_remove_tree(target->io, ferry, name);
+		}
 	}
 	free(list.names);
 }
@@ -248,9 +247,7 @@ static int remove_staging(struct target *target)
 	target->staging = -1;
 	if (io_remove_tree(io, ferry, target->folder) == -1)
 		return -1;
-	/* A job for one file may share .ferry with others that are alive. */
-	if (target_lock_alone(target->lock))
-		remove_stillborn(target);
+	remove_others(target);
 	return 0;
 }
 
