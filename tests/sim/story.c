@@ -178,6 +178,8 @@ static void cursed_session(struct world *world)
 
 	session_plan_quiet(&plan);
 	random_config(&world->dice, &plan.config);
+	/* Nor is any taken for lost. */
+	plan.config.resend_time = 60 * SECOND;
 	random_network(&world->dice, &plan.network, 0);
 	plan.network.curse = (unsigned)dice_skewed(&world->dice, 20, 500);
 	world_tell(world, "-- a session with cursed chunks");
