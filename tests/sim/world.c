@@ -405,10 +405,11 @@ struct world *world_create(uint64_t seed, const struct world_shape *shape,
 	world->network = network_create(dice);
 	world->promise = promise_create();
 	dice_fill(&world->dice, world->uuid, sizeof(world->uuid));
-	world->client =
-	    dice_chance(&world->dice, 500) ? END_SENDER : END_RECEIVER;
 	world->checksum = dice_chance(&world->dice, 250);
-	world->strict = dice_chance(&world->dice, 300);
+	/* Apart, so that the tree of a seed does not depend on it. */
+	dice_init(&dice, seed, 11);
+	world->client = dice_chance(&dice, 500) ? END_SENDER : END_RECEIVER;
+	world->strict = dice_chance(&dice, 300);
 
 	plant_fixed(world->disks[END_SENDER], "state", S_IFDIR | 0700);
 	plant_make_folder(new_item(&making), "s", &world->dice);
