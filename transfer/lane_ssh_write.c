@@ -97,6 +97,26 @@ static void tell_sent(struct lane_ssh *lane, size_t least)
 	writer->sent = 0;
 }
 
+/*
+ * One packet.  The kernel is told when the next follows at once, so that it
+ * wakes the server for two and not for each.
+ */
+static ssize_t write_piece(struct lane_ssh *lane)
+{
+	struct lane_ssh_writer *writer = &lane->writer;
+	struct ssh_socket *socket = ssh_connection_socket(lane->connection);
+	ssize_t taken;
+
+	socket->more = writer->frame != NULL &&
+		       writer->written < frame_size(writer->frame);
+	taken = libssh2_channel_write(
+	    lane->channel, (const char *)writer->piece, writer->piece_length);
+	if (socket->more && taken == LIBSSH2_ERROR_EAGAIN)
+		ssh_socket_push(socket);
+	socket->more = 0;
+	return taken;
+}
+
 enum lane_ssh_look lane_ssh_write(struct lane_ssh *lane)
 {
 	struct lane_ssh_writer *writer = &lane->writer;
@@ -112,9 +132,7 @@ enum lane_ssh_look lane_ssh_write(struct lane_ssh *lane)
 		if (flushed == 1 ||
 		    (writer->piece == NULL && !next_piece(lane)))
 			break;
-		taken = libssh2_channel_write(lane->channel,
-					      (const char *)writer->piece,
-					      writer->piece_length);
+		taken = write_piece(lane);
 		if (taken == LIBSSH2_ERROR_EAGAIN || taken == 0)
 			break;
 		if (taken < 0)

@@ -2,6 +2,8 @@
 /* How the bytes of an SSH session reach the kernel: whole packets only. */
 #include "transfer/ssh_socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -46,7 +48,8 @@ static ssize_t send_some(struct ssh_socket *socket, const void *bytes,
 
 	do
 		sent = send(socket->descriptor, bytes, size,
-			    MSG_NOSIGNAL | MSG_DONTWAIT);
+			    MSG_NOSIGNAL | MSG_DONTWAIT |
+				(socket->more ? MSG_MORE : 0));
 	while (sent == -1 && errno == EINTR);
 	if (sent >= 0)
 		return sent;
@@ -71,6 +74,15 @@ int ssh_socket_flush(struct ssh_socket *socket)
 	}
 	socket->start = socket->end = 0;
 	return 0;
+}
+
+void ssh_socket_push(struct ssh_socket *socket)
+{
+	const int on = 1;
+
+	/* To set it again sends what is held back: tcp(7). */
+	setsockopt(socket->descriptor, IPPROTO_TCP, TCP_NODELAY, &on,
+		   sizeof(on));
 }
 
 /* Keep bytes for later.  0 or an errno. */

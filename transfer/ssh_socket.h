@@ -21,6 +21,8 @@ struct ssh_socket {
 	 */
 	int ended;
 	int end_error;
+	int more;       /* what is sent now is followed by more at once: the
+			   kernel may wait for it */
 	uint8_t *bytes; /* start..end are to be sent */
 	size_t start;
 	size_t end;
@@ -39,6 +41,9 @@ ssize_t ssh_socket_receive(struct ssh_socket *, void *, size_t);
 /* Send what is left: 0 if all is gone, 1 if poll(2) must be asked for room
  * first, -1 when broken. */
 int ssh_socket_flush(struct ssh_socket *);
+
+/* More was promised and does not come now after all: send what waits for it. */
+void ssh_socket_push(struct ssh_socket *);
 
 /* Bytes that the kernel has not taken yet. */
 size_t ssh_socket_unsent(const struct ssh_socket *);
