@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/answers.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
@@ -25,7 +26,7 @@ struct connect_ssh {
 static char *ask(void *cookie, const char *question, int echo)
 {
 	(void)cookie;
-	return prompt_ask(question, echo);
+	return answers_ask(question, echo);
 }
 
 static void tell(void *cookie, enum ssh_tell level, const char *text)
@@ -148,6 +149,12 @@ int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane **lane,
 		     int *code, char **text)
 {
-	return lane_ssh_connect(inbox, id, &connect->config, nonce, lane, code,
-				text);
+	int result;
+
+	answers_begin();
+	result = lane_ssh_connect(inbox, id, &connect->config, nonce, lane,
+				  code, text);
+	if (result == 0)
+		answers_confirm();
+	return result;
 }

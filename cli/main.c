@@ -2,6 +2,7 @@
 /* Which subcommand runs. */
 #include <stddef.h>
 
+#include "cli/answers.h"
 #include "cli/copy.h"
 #include "cli/exit_code.h"
 #include "cli/help.h"
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
 		else
 			code = run(&options);
 	}
+	answers_forget();
 	options_free(&options);
 	return code;
 }

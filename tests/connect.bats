@@ -92,12 +92,19 @@ answer()
 	printf '%b' "$2" >&"$keys"
 }
 
+has_ended()
+{
+	! process_is_alive "$1"
+}
+
 # close_terminal CODE: when ferry has ended, with that.  What it showed is in
 # screen.
 close_terminal()
 {
 	local code=0
 
+	# One question too many would wait for ever.
+	wait_until 60 has_ended "$terminal" || kill "$terminal"
 	wait "$terminal" || code=$?
 	exec {keys}>&-
 	[ "$code" -eq "$1" ] || fail "exit status $code: $(cat screen)"
@@ -355,6 +362,21 @@ with_password()
 	run cat screen
 	refute_output --partial secret
 	assert_file_exists there
+}
+
+@test "a password is asked for once, however often the connection is made" {
+	with_password 'PasswordAuthentication yes' 'UsePAM no'
+	truncate -s 3G large
+	open_terminal -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS" --verify \
+	    large "$there"
+	answer 'assword' 'secret\n'
+	wait_until 20 has_staged . "$MIB" || fail "$(cat screen)"
+	sshd_restart
+	close_terminal 0
+	run cat screen
+	assert_output --partial 'trying again'
+	assert_output --partial '; verified'
+	assert_equal "$(grep -c assword screen)" 1
 }
 
 @test "a password is not asked for without a terminal, or when forbidden" {

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_ANSWERS_H
+#define FERRY_CLI_ANSWERS_H
+
+/*
+ * What the person answered, so that a connection that was lost is made again
+ * without a word from them.  An answer is given again, once a try, if it got
+ * in before.  For one thread at a time.
+ */
+
+/* A try to connect begins. */
+void answers_begin(void);
+
+/* As prompt_ask, for what has no such answer. */
+char *answers_ask(const char *question, int echo);
+
+/* The try got in. */
+void answers_confirm(void);
+
+/* Wipe them all. */
+void answers_forget(void);
+
+#endif
