@@ -92,6 +92,7 @@ usage_error()
 	run --separate-stderr "$FERRY" "$@"
 	assert_failure 1
 	assert_output ''
+	# shellcheck disable=SC2154 # by run
 	assert_equal "${#stderr_lines[@]}" 2
 	[[ ${stderr_lines[0]} == 'ferry: '*"$part"* ]] ||
 	    fail "${stderr_lines[0]} does not say: $part"
@@ -274,9 +275,7 @@ usage_error()
 
 @test "resume of one whose folder is gone says so" {
 	mkdir gone
-	cd gone
-	record "$id1" a b
-	cd ..
+	(cd gone && record "$id1" a b)
 	rmdir gone
 	run "$FERRY" resume
 	assert_failure 11
@@ -338,7 +337,7 @@ usage_error()
 
 @test "without a state folder one warning is given, and the copy goes on" {
 	echo content >source
-	export XDG_STATE_HOME=/dev/null
+	XDG_STATE_HOME=/dev/null
 	run "$FERRY" source target
 	assert_success
 	assert_line -n 0 "ferry: /dev/null/ferry: state folder: Not a directory;\
@@ -351,7 +350,7 @@ usage_error()
 @test "without a state folder status and resume fail, and say so with -q too" {
 	local subcommand
 
-	export XDG_STATE_HOME=/dev/null
+	XDG_STATE_HOME=/dev/null
 	for subcommand in status resume; do
 		run "$FERRY" "$subcommand" -q
 		assert_failure 11
@@ -406,7 +405,7 @@ usage_error()
 
 @test "without a state folder the command that resumes is the same again" {
 	truncate -s 2G $'my \e source'
-	export XDG_STATE_HOME=/dev/null
+	XDG_STATE_HOME=/dev/null
 	run "$FERRY" --checksum --stop-after 300ms $'my \e source' target
 	assert_failure 30
 	assert_line -n 1 "ferry: the time of --stop-after is over; to go on: ferry\
