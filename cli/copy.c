@@ -133,7 +133,9 @@ static void transfer(struct copy *copy)
 	if (observe_wants_count(&copy->observe))
 		request.options |= OPEN_COUNT;
 	memcpy(request.uuid, copy->result.uuid, sizeof(request.uuid));
-	request.state_dir = state_descriptor(copy->state);
+	/* Where no record can be kept, no journal can. */
+	request.state_dir =
+	    copy->claim != NULL ? state_descriptor(copy->state) : -1;
 	request.carrier = connect_carrier(connection);
 	request.observer = observe_observer(&copy->observe);
 	request.give_up = options->timeout;
