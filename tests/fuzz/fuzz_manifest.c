@@ -4,19 +4,11 @@
  * where it must not, and what it takes keeps the order, the limits and the
  * counts that its header promises.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "journal/manifest.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define CHECK(what)                                                            \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
 
 struct seen {
 	char path[MANIFEST_PATH_MAX + 1];

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Goal: a command line means what the manual says, or is refused. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cli/options.h"
+#include "tests/unit/capture.h"
 
 #define WORDS_MAX 16
 
@@ -19,19 +18,17 @@ static int parse(struct options *options, const char *const *words)
 {
 	static char copies[WORDS_MAX][64];
 	static char *argv[WORDS_MAX + 1];
+	struct capture capture;
 	int count = 0, result;
-	int null = open("/dev/null", O_WRONLY), before = dup(STDERR_FILENO);
 
 	for (; words[count] != NULL; count++) {
 		strcpy(copies[count], words[count]);
 		argv[count] = copies[count];
 	}
 	argv[count] = NULL;
-	dup2(null, STDERR_FILENO);
+	capture_begin(&capture);
 	result = options_parse(options, count, argv);
-	dup2(before, STDERR_FILENO);
-	close(before);
-	close(null);
+	capture_end(&capture);
 	return result;
 }
 
