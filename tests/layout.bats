@@ -44,6 +44,20 @@ setup()
 	assert_success
 }
 
+@test "a release has each script and each seed of a fuzz target" {
+	local file
+
+	for file in tests/*/*.sh tests/*/*.bash tests/*/*.pl; do
+		grep -qF "	$file \\" Makefile.am || fail "$file"
+	done
+	while read -r file; do
+		[ -n "$(ls -A "tests/fuzz/corpus/${file##*/fuzz_}")" ]
+	done < <(grep -oE '\btests/fuzz/fuzz_[a-z]+' Makefile.am)
+	for file in tests/*.bats; do
+		grep -qF "	$file" Makefile.am || fail "$file"
+	done
+}
+
 @test "no source is longer than 600 lines" {
 	run awk 'FNR == 601 { print FILENAME }' \
 	    cli/*.[ch] journal/*.[ch] transfer/*.[ch]
