@@ -32,7 +32,7 @@ struct ssh_connection {
 };
 
 /*
- * Best first.  libssh2 drops what it does not know.  It encrypts block by
+ * Best first; what libssh2 does not know is left out.  It encrypts block by
  * block whatever the cipher is, so the short key is faster; no CBC, no MAC
  * shorter than that of SHA-1.
  */
@@ -317,17 +317,70 @@ static int connect_socket(struct ssh_connection *connection)
 	return 0;
 }
 
+/* 1 if a name of so many bytes is among those. */
+static int is_among(const char *name, size_t length, const char **names,
+		    int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strlen(names[i]) == length &&
+		    memcmp(names[i], name, length) == 0)
+			return 1;
+	return 0;
+}
+
+/*
+ * Those of names (between commas) that libssh2 has; malloc'd, or NULL.  To
+ * take the others out is not left to it: 1.10.0 does so with a memcpy whose
+ * ends overlap.
+ */
+static char *supported(LIBSSH2_SESSION *session, int method, const char *names)
+{
+	const char **known = NULL;
+	int count = libssh2_session_supported_algs(session, method, &known);
+	char *list = malloc(strlen(names) + 1), *end = list;
+
+	while (list != NULL && *names != '\0') {
+		size_t length = strcspn(names, ",");
+
+		if (is_among(names, length, known, count)) {
+			if (end > list)
+				*end++ = ',';
+			memcpy(end, names, length);
+			end += length;
+		}
+		names += length + (names[length] == ',');
+	}
+	if (list != NULL)
+		*end = '\0';
+	if (count > 0)
+		libssh2_free(session, known);
+	return list;
+}
+
+/* 0, or libssh2's error. */
+static int set_method(struct ssh_connection *connection, int method,
+		      const char *names)
+{
+	char *list = supported(connection->session, method, names);
+	int error = LIBSSH2_ERROR_ALLOC;
+
+	if (list != NULL)
+		error = libssh2_session_method_pref(connection->session, method,
+						    list);
+	free(list);
+	return error;
+}
+
 static int set_preferences(struct ssh_connection *connection,
 			   const char *host_key_types)
 {
 	size_t count = sizeof(preferences) / sizeof(preferences[0]);
-	int error = libssh2_session_method_pref(
-	    connection->session, LIBSSH2_METHOD_HOSTKEY, host_key_types);
+	int error =
+	    set_method(connection, LIBSSH2_METHOD_HOSTKEY, host_key_types);
 
 	for (size_t i = 0; i < count && error == 0; i++)
-		error = libssh2_session_method_pref(connection->session,
-						    preferences[i].method,
-						    preferences[i].names);
+		error = set_method(connection, preferences[i].method,
+				   preferences[i].names);
 	if (error != 0)
 		return ssh_connection_fail_session(connection, "algorithms");
 	return 0;
