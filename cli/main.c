@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which subcommand runs. */
+#include <fcntl.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "cli/answers.h"
 #include "cli/copy.h"
@@ -39,11 +41,31 @@ static int run(const struct options *options)
 	return EXIT_USAGE;
 }
 
+/*
+ * Whoever starts us may have closed one of the first three descriptors.  Then
+ * the next file to be opened, a journal say, would get its number, and what is
+ * said to the user would be written into it.  So they are taken, in the
+ * direction in which they are of no use: using them fails, as if they were
+ * closed.  0, or -1 with errno.
+ */
+static int take_standard_descriptors(void)
+{
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+		if (fcntl(i, F_GETFD) == -1 &&
+		    open("/dev/null",
+			 i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+			return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int code;
 
+	if (take_standard_descriptors() == -1)
+		return EXIT_FILE_IO;
 	if (options_parse(&options, argc, argv) != 0) {
 		code = help_hint(&options);
 	} else {

@@ -497,6 +497,27 @@ end_copy()
 	assert_success
 }
 
+# Else a file that ferry opens would get that number, and the messages.
+@test "the number of a descriptor that was closed is given to no file" {
+	local number
+
+	truncate -s 4G source
+	"$FERRY" source target <&- >&- 2>&- 3>&- &
+	copy=$!
+	until [ -n "$(find . -path '*/.ferry/*' -size +1M 2>/dev/null)" ]; do
+		sleep 0.02
+	done
+	for number in 0 1 2; do
+		assert_equal "$(readlink "/proc/$copy/fd/$number")" /dev/null
+	done
+	end_copy TERM 20
+	rm source
+	echo small >source
+	run bash -c '"$FERRY" --json source target >&-'
+	assert_failure 11
+	assert_output --partial 'standard output: cannot be written'
+}
+
 @test "--json tells what was left out, and what failed" {
 	mkdir -p source target/file
 	mkfifo source/pipe
