@@ -104,6 +104,8 @@ in_depth()
 	others()
 	{
 		mkdir src
+		mkdir src/sub
+		echo precious >src/sub/.ferry
 		echo content >src/file
 		mkfifo src/pipe
 		perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0) &&
@@ -113,9 +115,11 @@ in_depth()
 		assert_success
 		assert_line --partial 'src/pipe: left out: is a named pipe'
 		assert_line --partial 'src/socket: left out: is a socket'
+		assert_line --partial \
+		    'src/sub/.ferry: left out: has a name that ferry keeps'
 		[ ! -e src/null ] ||
 		    assert_line --partial 'src/null: left out: is a device'
-		assert_equal "$(ls -A dst)" file
+		assert_equal "$(ls -A dst)" $'file\nsub'
 	}
 	here_and_there others
 	# Alone it is no more than that: nothing to copy, and nobody waits.

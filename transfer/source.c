@@ -66,7 +66,11 @@ static int look_at_roots(struct source *source,
 			return -1;
 		if (root_stat(&source->roots[i], source->io, source->start_dir,
 			      &status) == -1) {
-			*text = fault_text(config->paths[i], NULL, errno);
+			*text = fault_text(
+			    config->paths[i],
+			    errno == EINVAL ? "ferry keeps this name for itself"
+					    : NULL,
+			    errno);
 			return -1;
 		}
 		if (source->roots[i].name[0] == '\0')

@@ -82,8 +82,6 @@ static int listing_add(void *cookie, const char *name)
 	struct listing *listing = cookie;
 	size_t size = strlen(name) + 1;
 
-	if (strcmp(name, ".ferry") == 0)
-		return 0; /* what ferry itself staged is no source */
 	if (size > listing->capacity - listing->used) {
 		size_t capacity = listing->capacity * 2 + size + 1024;
 		char *bigger = realloc(listing->arena, capacity);
@@ -224,6 +222,12 @@ static int look(struct walk *walk, struct walk_step *step, int dir,
 		return problem(step, "its path is too long", ENAMETOOLONG);
 	if (name[0] == '\0')
 		return enter(walk, step, dir, name);
+	if (strcmp(name, ".ferry") == 0) {
+		/* What ferry itself staged is no source, and may go at any
+		 * time; but a user's file may be called so too. */
+		step->kind = WALK_OTHER;
+		return 1;
+	}
 	if (walk->io->stat_at(walk->io->context, dir, name, &step->status) ==
 	    -1)
 		return problem(step, "cannot look at it", errno);
@@ -332,4 +336,11 @@ int walk_next(struct walk *walk, struct walk_step *step)
 	if (set_path(walk, level->path_length, name) == -1)
 		return -1;
 	return look(walk, step, level->descriptor, name);
+}
+
+void walk_pass_over(struct walk *walk)
+{
+	struct level *level = &walk->levels[walk->depth - 1];
+
+	level->next = level->count;
 }

@@ -11,7 +11,7 @@
 /*
  * A walk through a tree, depth first and sorted by the bytes of the names.
  * It streams: of all names it holds only those of the folders on the way to
- * where it is.  No link is followed; what is called ".ferry" is passed over.
+ * where it is.  No link is followed; what is called ".ferry" is not entered.
  */
 struct walk;
 
@@ -20,7 +20,7 @@ enum walk_kind {
 	WALK_FOLDER_END, /* and this after, with the status it had then */
 	WALK_FILE,
 	WALK_LINK,
-	WALK_OTHER,  /* a device, a socket, a named pipe */
+	WALK_OTHER,  /* a device, a socket, a named pipe; mode 0: a ".ferry" */
 	WALK_PROBLEM /* cannot be looked at; also instead of WALK_FOLDER */
 };
 
@@ -44,5 +44,8 @@ void walk_free(struct walk *); /* NULL is fine */
 
 /* 1 and the next step; 0 at the end; -1: no memory. */
 int walk_next(struct walk *, struct walk_step *);
+
+/* Of the folder that the last step was, only the end is still to come. */
+void walk_pass_over(struct walk *);
 
 #endif

@@ -80,14 +80,14 @@ static void goes_depth_first_by_bytes(void **state)
 	expect_story(scratch, "a", "f a\n");
 }
 
-static void passes_over_staged_data(void **state)
+static void goes_not_into_staged_data(void **state)
 {
 	struct scratch *scratch = *state;
 
 	scratch_folder(scratch, ".ferry");
 	scratch_text(scratch, ".ferry/x", "");
 	scratch_text(scratch, ".ferry2", "");
-	expect_story(scratch, "", "d \nf .ferry2\ne \n");
+	expect_story(scratch, "", "d \no .ferry\nf .ferry2\ne \n");
 }
 
 static void follows_no_link(void **state)
@@ -279,7 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(goes_depth_first_by_bytes, setup,
 					    teardown),
-	    cmocka_unit_test_setup_teardown(passes_over_staged_data, setup,
+	    cmocka_unit_test_setup_teardown(goes_not_into_staged_data, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(follows_no_link, setup, teardown),
 	    cmocka_unit_test_setup_teardown(takes_any_name, setup, teardown),
