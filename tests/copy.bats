@@ -92,6 +92,41 @@ no_transfer_in()
 	here_and_there several
 }
 
+@test "of two that would get one name the first is copied: exit 23" {
+	overlaps()
+	{
+		mkdir -p a/both b/both b/file.c/inner
+		echo first >a/file
+		echo other >b/file
+		touch -d @1 a/file b/file
+		echo first >a/file.c
+		echo inner >b/file.c/inner/x
+		echo 1 >a/both/1
+		echo 2 >b/both/2
+		run ferry "${from}a/" "${from}b/" "${to}into"
+		assert_failure 23
+		assert_line "ferry: ${from:+$work/pull/}b/file: another source has the same name"
+		assert_line --partial 'b/file.c: another source has the same'
+		refute_line --partial 'b/both'
+		refute_line --partial 'inner'
+		assert_equal "$(cat into/file into/file.c)" $'first\nfirst'
+		assert_equal "$(cat into/both/*)" $'1\n2'
+		# So does a file whose name is in a folder's contents.
+		run ferry "${from}b/file" "${from}a/" "${to}other"
+		assert_failure 23
+		assert_line --partial 'a/file: another source has the same name'
+		assert_equal "$(cat other/file)" other
+		# One thing that is named twice is no conflict.
+		ferry "${from}a/file" "${from}a/" "${to}twice"
+		assert_equal "$(cat twice/file)" first
+		run ferry verify "${from}a/" "${from}b/" "${to}into"
+		assert_failure 23
+		assert_output --partial 'another source has the same name'
+		assert_nothing_staged .
+	}
+	here_and_there overlaps
+}
+
 @test "a file larger than the window, and one larger than a group" {
 	make_file big $((200 * MIB + 1))
 	ferry_json events big "$HOST:$work/pushed"

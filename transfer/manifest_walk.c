@@ -179,6 +179,17 @@ static int compare_streams(const struct stream *a, const struct stream *b)
 	return manifest_compare_paths(a_path, a_length, b_path, b_length);
 }
 
+/* Two entries with the same path: 1 if they are folders that become one, or
+ * one thing that was named twice, or cannot be looked at. */
+static int can_be_one(const struct walk_step *a, const struct walk_step *b)
+{
+	if (a->kind == WALK_PROBLEM || b->kind == WALK_PROBLEM ||
+	    (a->kind == WALK_FOLDER && b->kind == WALK_FOLDER))
+		return 1;
+	return a->status.st_dev == b->status.st_dev &&
+	       a->status.st_ino == b->status.st_ino;
+}
+
 /*
  * Whose entry is next?  NULL: none is left.  Of several with the same path the
  * root of the highest rank has it; the others pass over theirs.
@@ -194,6 +205,9 @@ static int choose(struct manifest_walk *walk, struct stream **chosen)
 			continue;
 		order = *chosen == NULL ? -1 : compare_streams(stream, *chosen);
 		passed = NULL;
+		if (order == 0 && !can_be_one(&stream->step, &(*chosen)->step))
+			return fail(walk, stream->step.path,
+				    "another source has the same name", EEXIST);
 		if (order == 0)
 			passed = stream->root->rank < (*chosen)->root->rank
 				     ? stream

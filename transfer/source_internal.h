@@ -61,6 +61,10 @@ struct entry *source_entry(enum entry_type, const char *path,
 /* The path as the user would name it, malloc'd.  NULL: no memory. */
 char *source_shown_path(const struct root *, const char *path);
 
+/* source_overlap.c: 1 if an earlier root has something else of the step's path,
+ * which would be replaced at every run; else 0. */
+int source_overlaps(const struct source *, const struct walk_step *);
+
 /* source_read.c */
 void source_read(struct source *, struct task *);
 void source_read_close(struct source *); /* all that is open for reading */

@@ -43,6 +43,8 @@ static int item_problem(struct walk_item *item, const struct root *root,
 
 static const char *kind_of_other(mode_t mode)
 {
+	if (mode == 0)
+		return "has a name that ferry keeps for itself";
 	if (S_ISSOCK(mode))
 		return "is a socket";
 	if (S_ISFIFO(mode))
@@ -97,6 +99,21 @@ static int item_set(struct walk_item *item, const struct root *root,
 			    fault_text(NULL, step->what, step->error));
 }
 
+/* The step is of something that another root has too. */
+static int item_overlap(struct walk_item *item, struct source *source,
+			const struct walk_step *step)
+{
+	if (step->kind == WALK_FOLDER_END)
+		return 0; /* it was told at the beginning */
+	if (step->kind == WALK_FOLDER)
+		walk_pass_over(source->walk);
+	if (item_problem(item, &source->roots[source->walk_root], step->path,
+			 PROBLEM_FAILED,
+			 strdup("another source has the same name")) == -1)
+		return -1;
+	return 1;
+}
+
 /* Go on to the next root.  1; 0: it cannot be walked, *item says why; -1: no
  * memory. */
 static int next_root(struct source *source, struct walk_item *item)
@@ -131,6 +148,9 @@ static int walk_one(struct source *source, struct walk_item *item)
 	}
 	result = walk_next(source->walk, &step);
 	if (result == 1) {
+		if (step.kind != WALK_PROBLEM && step.kind != WALK_OTHER &&
+		    source_overlaps(source, &step))
+			return item_overlap(item, source, &step);
 		result =
 		    item_set(item, &source->roots[source->walk_root], &step);
 		if (item->entry != NULL)
