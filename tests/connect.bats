@@ -366,7 +366,7 @@ with_password()
 
 @test "a password is asked for once, however often the connection is made" {
 	with_password 'PasswordAuthentication yes' 'UsePAM no'
-	truncate -s 3G large
+	truncate -s 512M large
 	open_terminal -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS" --verify \
 	    large "$there"
 	answer 'assword' 'secret\n'
