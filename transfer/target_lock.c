@@ -201,12 +201,15 @@ static int open_ferry(struct target_lock *lock)
 
 	io_close(io, lock->ferry);
 	lock->ferry = io_open_beneath(io, lock->base, ".ferry", flags, 0);
-	if (lock->ferry != -1 || errno != ENOENT)
-		return lock->ferry == -1 ? -1 : 0;
-	if (io->make_dir_at(io->context, lock->base, ".ferry", 0700) == -1 &&
-	    errno != EEXIST)
-		return -1;
-	lock->ferry = io_open_beneath(io, lock->base, ".ferry", flags, 0);
+	if (lock->ferry == -1 && errno == ENOENT) {
+		if (io->make_dir_at(io->context, lock->base, ".ferry", 0700) ==
+			-1 &&
+		    errno != EEXIST)
+			return -1;
+		lock->ferry =
+		    io_open_beneath(io, lock->base, ".ferry", flags, 0);
+	}
+	/* A run that made it may have died, or failed, before this. */
 	return lock->ferry == -1 ? -1 : io_sync(io, lock->base);
 }
 
