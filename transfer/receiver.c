@@ -150,7 +150,7 @@ static void close_when_idle(struct receiver *receiver)
 	task = task_create(TASK_CLOSE);
 	if (task != NULL) {
 		task->close->root = receiver->root_end;
-		task->close->keep = receiver->keep;
+		task->close->keep = receiver->stats.files_failed > 0;
 	}
 	outbox_task(&receiver->outbox, task);
 }

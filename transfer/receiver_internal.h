@@ -126,7 +126,6 @@ struct receiver {
 	uint64_t settled_count;
 
 	struct entry *root_end; /* attributes of the target folder itself */
-	int keep;               /* staged data: another run will want it */
 	int closing;            /* BYE came; TASK_CLOSE is out, or will be */
 	int close_out;          /* it is */
 	int closed;

@@ -102,7 +102,6 @@ void receiver_failed(struct receiver *receiver, struct incoming *incoming,
 
 	message.text_length = strnlen(message.text, TEXT_MAX);
 	receiver->stats.files_failed++;
-	receiver->keep = 1;
 	remember(receiver, &receiver->failed, index);
 	outbox_report(&receiver->outbox, &report);
 	send_receipt(receiver, &message);
@@ -245,18 +244,9 @@ free_copies:
 void receiver_problem(struct receiver *receiver, const struct frame *frame)
 {
 	struct message_problem message;
-	const struct incoming *incoming;
-	int staged;
 
-	if (message_problem_decode(frame, &message) == -1) {
+	if (message_problem_decode(frame, &message) == -1)
 		receiver_fail(receiver, EXIT_PROTOCOL, "bad PROBLEM frame");
-		return;
-	}
-	incoming = index_map_get(&receiver->entries, message.entry);
-	staged = incoming != NULL && incoming->taken.count > 0;
-	if (!withdraw(receiver, message.entry))
-		return;
-	/* It will be of use when the source can be read again. */
-	receiver->keep |= staged && message.kind == PROBLEM_FAILED;
-	report_problem(receiver, &message);
+	else if (withdraw(receiver, message.entry))
+		report_problem(receiver, &message);
 }

@@ -270,9 +270,26 @@ static int end_base(struct target *target, const struct entry *root)
 	return io_sync(io, target->base);
 }
 
+static int is_staged_name(void *cookie, const char *name)
+{
+	struct digest digest;
+
+	(void)cookie;
+	return strlen(name) == TARGET_NAME_SIZE - 1 &&
+	       digest_parse(name, &digest) == 0;
+}
+
+/* Is there anything that another run could go on from?  1, or 0. */
+static int has_staged(const struct target *target)
+{
+	return target->io->list(target->io->context, target->staging,
+				is_staged_name, NULL) != 0;
+}
+
 void target_close_job(struct target *target, struct task *task)
 {
 	const struct task_close *close = task->close;
+	int keep;
 
 	if (target_sync_names(target) == -1) {
 		fault_task(task, target->shown, "cannot be synced", errno);
@@ -283,10 +300,11 @@ void target_close_job(struct target *target, struct task *task)
 		return;
 	}
 	target_forget_bases(target, UINT64_MAX);
-	if (!close->keep && remove_staging(target) == -1)
+	keep = close->keep && has_staged(target);
+	if (!keep && remove_staging(target) == -1)
 		fault_task(task, target->shown,
 			   "cannot remove its staging folder", errno);
-	target_lock_release(target->lock, !close->keep);
+	target_lock_release(target->lock, !keep);
 	target->lock = NULL;
 	if (end_base(target, close->root) == -1)
 		fault_task(task, target->shown, "cannot set its attributes",

@@ -223,7 +223,8 @@ struct task_place {
 struct task_close {
 	/* Folders whose attributes wait for the staging folder to go. */
 	const struct entry *root; /* ENTRY_FOLDER_END of path "", or NULL */
-	int keep; /* something failed: keep journal and staged data */
+	int keep; /* something failed: keep what is staged, if anything is,
+		     and the journal for it */
 };
 
 #endif
