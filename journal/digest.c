@@ -212,6 +212,51 @@ const struct digest *leaf_table_get(const struct leaf_table *table,
 	return &page->digests[slot];
 }
 
+/* The first known slot from slot on; PAGE_LEAVES: there is none. */
+static size_t next_slot(const struct page *page, size_t slot)
+{
+	while (slot < PAGE_LEAVES) {
+		uint64_t rest = page->known[slot / 64] >> slot % 64;
+
+		if (rest != 0)
+			return slot + (size_t)__builtin_ctzll(rest);
+		slot = (slot / 64 + 1) * 64;
+	}
+	return PAGE_LEAVES;
+}
+
+uint64_t leaf_table_next(const struct leaf_table *table, uint64_t from)
+{
+	uint64_t number = from / PAGE_LEAVES;
+
+	for (size_t i = page_position(table, number); i < table->count; i++) {
+		const struct page *page = &table->pages[i];
+		size_t begin =
+		    page->number == number ? (size_t)(from % PAGE_LEAVES) : 0;
+		size_t slot = next_slot(page, begin);
+
+		if (slot < PAGE_LEAVES)
+			return page->number * PAGE_LEAVES + slot;
+	}
+	return UINT64_MAX;
+}
+
+uint64_t leaf_table_known(const struct leaf_table *table, uint64_t end)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct page *page = &table->pages[i];
+		uint64_t first = page->number * PAGE_LEAVES;
+
+		for (size_t slot = next_slot(page, 0);
+		     slot < PAGE_LEAVES && first + slot < end;
+		     slot = next_slot(page, slot + 1))
+			count++;
+	}
+	return count;
+}
+
 int leaf_table_digest(const struct leaf_table *table, uint64_t size,
 		      struct digest *file)
 {

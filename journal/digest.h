@@ -43,6 +43,10 @@ int leaf_table_set(struct leaf_table *, uint64_t index, const struct digest *);
 void leaf_table_unset(struct leaf_table *, uint64_t index);
 /* The digest, or NULL if it is not known. */
 const struct digest *leaf_table_get(const struct leaf_table *, uint64_t index);
+/* The first leaf from from on that is known; UINT64_MAX: there is none. */
+uint64_t leaf_table_next(const struct leaf_table *, uint64_t from);
+/* How many leaves before end are known. */
+uint64_t leaf_table_known(const struct leaf_table *, uint64_t end);
 /*
  * The digest of a file of size bytes.  1 and *file set; 0 if a leaf is
  * missing.

@@ -50,7 +50,7 @@ static const struct {
     [FRAME_OFFER] = {"OFFER", 22 + 255},
     [FRAME_READY] = {"READY", 37},
     [FRAME_ENTRY] = {"ENTRY", 72 + ENTRY_PATH_MAX + ENTRY_LINK_MAX},
-    [FRAME_NEED] = {"NEED", 32 + 16 * (size_t)NEED_LEAVES_MAX},
+    [FRAME_NEED] = {"NEED", 40 + 16 * (size_t)NEED_LEAVES_MAX},
     [FRAME_CHUNK] = {"CHUNK", CHUNK_BODY_MAX},
     [FRAME_KEEP] = {"KEEP", 10 + 16 * (size_t)RANGES_MAX},
     [FRAME_COMMIT] = {"COMMIT", 25},

@@ -92,7 +92,8 @@ int message_entry_decode(const struct frame *, struct entry **);
 
 /*
  * What the receiver has of a file.  For each entry the answer is one or more
- * NEED frames; the last has NEED_LAST.  leaves lists digests of what is held.
+ * NEED frames, in any order; one has NEED_LAST.  They list digests of what is
+ * held.
  * Without NEED_COMPARE they are of this very version and need not be sent;
  * with it the sender must compare each with its own.
  */
@@ -107,6 +108,8 @@ struct message_need {
 	uint64_t size;          /* NEED_TARGET: of the file at the target */
 	uint64_t first_leaf;    /* the digests are of leaves first_leaf ... */
 	uint32_t leaf_count;    /* 0..NEED_LEAVES_MAX */
+	uint64_t all;           /* digests in all frames of the answer: it is
+				   complete when so many have come */
 	const uint8_t *digests; /* leaf_count * 16 bytes */
 };
 struct frame *message_need_encode(const struct message_need *);

@@ -10,7 +10,7 @@
 #include "transfer/message.h"
 
 #define ENTRY_FIXED 72
-#define NEED_FIXED  32
+#define NEED_FIXED  40
 #define RANGE_SIZE  16
 /* Of the largest file. */
 #define LEAVES_MAX  (ENTRY_SIZE_MAX / LEAF_SIZE)
@@ -133,6 +133,7 @@ struct frame *message_need_encode(const struct message_need *need)
 	codec_put_u32(&writer, need->leaf_count);
 	codec_put_u64(&writer, need->size);
 	codec_put_u64(&writer, need->first_leaf);
+	codec_put_u64(&writer, need->all);
 	codec_put_bytes(&writer, need->digests, size);
 	return frame;
 }
@@ -147,7 +148,9 @@ int message_need_decode(const struct frame *frame, struct message_need *need)
 	need->leaf_count = codec_get_u32(&reader);
 	need->size = codec_get_u64(&reader);
 	need->first_leaf = codec_get_u64(&reader);
-	if (reader.failed || (need->flags & ~NEED_KNOWN) != 0 ||
+	need->all = codec_get_u64(&reader);
+	if (reader.failed || need->all > LEAVES_MAX ||
+	    (need->flags & ~NEED_KNOWN) != 0 ||
 	    need->leaf_count > NEED_LEAVES_MAX ||
 	    need->first_leaf > LEAVES_MAX - need->leaf_count ||
 	    need->size > ENTRY_SIZE_MAX)

@@ -76,35 +76,25 @@ void receiver_idle(struct receiver *receiver, struct incoming *incoming)
 /* One NEED frame for a run of known digests in table, from *leaf on. */
 static void need_run(struct receiver *receiver, struct incoming *incoming,
 		     const struct leaf_table *table, uint64_t *leaf,
-		     uint8_t *digests)
+		     struct message_need *need)
 {
 	uint64_t chunks = entry_chunks(incoming->entry);
-	struct message_need need = {
-	    .entry = incoming->entry->index,
-	    .digests = digests,
-	};
+	uint8_t *digests = (uint8_t *)(uintptr_t)need->digests;
 	const struct digest *digest;
 
-	while (*leaf < chunks && leaf_table_get(table, *leaf) == NULL)
-		++*leaf;
-	need.first_leaf = *leaf;
-	while (*leaf < chunks && need.leaf_count < NEED_LEAVES_MAX &&
+	*leaf = leaf_table_next(table, *leaf);
+	need->first_leaf = *leaf < chunks ? *leaf : chunks;
+	need->leaf_count = 0;
+	while (*leaf < chunks && need->leaf_count < NEED_LEAVES_MAX &&
 	       (digest = leaf_table_get(table, *leaf)) != NULL) {
-		memcpy(digests + 16 * (size_t)need.leaf_count, digest->bytes,
+		memcpy(digests + 16 * (size_t)need->leaf_count, digest->bytes,
 		       16);
-		need.leaf_count++;
+		need->leaf_count++;
 		++*leaf;
-	}
-	if (incoming->basis != NULL) {
-		need.flags |= NEED_COMPARE;
-		if (incoming->basis_kind == BASIS_TARGET) {
-			need.flags |= NEED_TARGET;
-			need.size = incoming->basis_size;
-		}
 	}
 	if (*leaf >= chunks)
-		need.flags |= NEED_LAST;
-	receiver_send(receiver, message_need_encode(&need));
+		need->flags |= NEED_LAST;
+	receiver_send(receiver, message_need_encode(need));
 }
 
 /* Tell the sender what is held; said again when it asks again. */
@@ -112,17 +102,27 @@ static void send_need(struct receiver *receiver, struct incoming *incoming)
 {
 	const struct leaf_table *table =
 	    incoming->basis != NULL ? incoming->basis : incoming->leaves;
-	uint64_t leaf = 0;
-	uint8_t *digests = malloc(NEED_LEAVES_MAX * 16);
+	uint64_t chunks = entry_chunks(incoming->entry), leaf = 0;
+	struct message_need need = {
+	    .entry = incoming->entry->index,
+	    .all = leaf_table_known(table, chunks),
+	    .digests = malloc(NEED_LEAVES_MAX * 16),
+	};
 
-	if (digests == NULL) {
+	if (need.digests == NULL) {
 		receiver_out_of_memory(receiver);
 		return;
 	}
+	if (incoming->basis != NULL)
+		need.flags |= NEED_COMPARE;
+	if (incoming->basis != NULL && incoming->basis_kind == BASIS_TARGET) {
+		need.flags |= NEED_TARGET;
+		need.size = incoming->basis_size;
+	}
 	do
-		need_run(receiver, incoming, table, &leaf, digests);
-	while (leaf < entry_chunks(incoming->entry));
-	free(digests);
+		need_run(receiver, incoming, table, &leaf, &need);
+	while (leaf < chunks);
+	free((void *)(uintptr_t)need.digests);
 }
 
 static void open_for_chunks(struct receiver *receiver,
@@ -139,11 +139,11 @@ static void take_staged(struct receiver *receiver, struct incoming *incoming)
 	struct entry *entry = incoming->entry;
 	uint64_t bytes = 0;
 
-	for (uint64_t leaf = 0; leaf < entry_chunks(entry); leaf++) {
+	for (uint64_t leaf = leaf_table_next(incoming->leaves, 0);
+	     leaf < entry_chunks(entry);
+	     leaf = leaf_table_next(incoming->leaves, leaf + 1)) {
 		uint64_t seq = entry->first_seq + leaf;
 
-		if (leaf_table_get(incoming->leaves, leaf) == NULL)
-			continue;
 		bytes += leaf_length(entry->size, leaf);
 		if (seq_set_add(&incoming->taken, leaf, leaf + 1) == -1 ||
 		    seq_set_add(&incoming->unverified, leaf, leaf + 1) == -1 ||

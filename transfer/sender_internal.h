@@ -50,6 +50,8 @@ struct outgoing {
 	struct seq_set compare;    /* leaves to hash */
 	struct seq_set same;       /* equal: to be kept as they are */
 	struct seq_set trusted;    /* held there, of this very version */
+	uint64_t told;             /* leaves of which NEED told a digest */
+	int told_last;             /* the frame with NEED_LAST has come */
 	uint64_t same_count;       /* how many ever were equal */
 	uint64_t target_size;      /* with held from the target's file */
 	int target_basis;

@@ -10,44 +10,46 @@
 
 #include "transfer/sender_internal.h"
 
+/* One leaf that the receiver has.  0, or -1: out of memory. */
+static int note_leaf(struct sender *sender, struct outgoing *outgoing,
+		     int compare, uint64_t leaf, const struct digest *digest)
+{
+	struct transfer_stats *stats = &sender->stats;
+	size_t length = leaf_length(outgoing->entry->size, leaf);
+
+	outgoing->told++;
+	/* What is compared is sent only if it turns out to differ. */
+	if (seq_set_remove(&outgoing->todo, leaf, leaf + 1) == -1 ||
+	    leaf_table_set(compare ? outgoing->held : outgoing->leaves, leaf,
+			   digest) == -1 ||
+	    seq_set_add(compare ? &outgoing->compare : &outgoing->trusted, leaf,
+			leaf + 1) == -1)
+		return -1;
+	if (!compare) {
+		stats->bytes_reused += length;
+		stats->bytes_confirmed += length;
+	}
+	return 0;
+}
+
 /* Note the digests of one NEED frame. */
 static int note_held(struct sender *sender, struct outgoing *outgoing,
 		     const struct message_need *need)
 {
 	int compare = (need->flags & NEED_COMPARE) != 0;
-	uint64_t size = outgoing->entry->size;
 
 	for (uint32_t i = 0; i < need->leaf_count; i++) {
 		uint64_t leaf = need->first_leaf + i;
 		struct digest digest;
-		int failed;
 
-		memcpy(digest.bytes, need->digests + 16 * (size_t)i, 16);
-		if (compare) {
-			failed = leaf_table_set(outgoing->held, leaf, &digest);
-			failed |=
-			    seq_set_add(&outgoing->compare, leaf, leaf + 1);
-		} else if (seq_set_contains(&outgoing->trusted, leaf,
-					    leaf + 1)) {
+		if (leaf_table_get(outgoing->held, leaf) != NULL ||
+		    leaf_table_get(outgoing->leaves, leaf) != NULL)
 			continue; /* said again */
-		} else {
-			failed =
-			    leaf_table_set(outgoing->leaves, leaf, &digest);
-			failed |=
-			    seq_set_remove(&outgoing->todo, leaf, leaf + 1);
-			failed |=
-			    seq_set_add(&outgoing->trusted, leaf, leaf + 1);
-			sender->stats.bytes_reused += leaf_length(size, leaf);
-			sender->stats.bytes_confirmed +=
-			    leaf_length(size, leaf);
-		}
-		if (failed)
+		memcpy(digest.bytes, need->digests + 16 * (size_t)i, 16);
+		if (note_leaf(sender, outgoing, compare, leaf, &digest) == -1)
 			return -1;
 	}
-	/* What is compared is sent only if it turns out to differ. */
-	if (compare && need->leaf_count > 0)
-		return seq_set_remove(&outgoing->todo, need->first_leaf,
-				      need->first_leaf + need->leaf_count);
+	outgoing->told_last |= (need->flags & NEED_LAST) != 0;
 	return 0;
 }
 
@@ -111,7 +113,7 @@ void sender_need(struct sender *sender, const struct frame *frame)
 		outgoing->target_basis = 1;
 		outgoing->target_size = need.size;
 	}
-	if (need.flags & NEED_LAST) {
+	if (outgoing->told_last && outgoing->told >= need.all) {
 		sender_record_plan(sender, outgoing->entry);
 		outgoing->state = outgoing->compare.count > 0
 				      ? OUTGOING_COMPARING

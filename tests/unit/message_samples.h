@@ -42,6 +42,7 @@ static const struct message_need need = {.entry = 9,
 					 .size = 123456789,
 					 .first_leaf = 77,
 					 .leaf_count = 3,
+					 .all = 5,
 					 .digests = digests};
 static const struct message_keep keep = {
     .entry = 3, .range_count = 3, .ranges = ranges};

@@ -105,6 +105,7 @@ static void data_comes_back(void **state)
 	assert_int_equal(got.need.size, 123456789);
 	assert_int_equal(got.need.first_leaf, 77);
 	assert_int_equal(got.need.leaf_count, 3);
+	assert_int_equal(got.need.all, 5);
 	assert_memory_equal(got.need.digests, digests, sizeof(digests));
 	frame_free(frame);
 

@@ -159,6 +159,7 @@ static const struct change changes[] = {
     {"leaves that overflow", FRAME_NEED, 12, 4, 0x10000003},
     {"size of the target's file", FRAME_NEED, 16, 8, ENTRY_SIZE_MAX + 1},
     {"leaf beyond any file", FRAME_NEED, 24, 8, 1 << 30},
+    {"more leaves than any file has", FRAME_NEED, 32, 8, (1 << 30) + 1},
     {"leaf near the end", FRAME_NEED, 24, 8, UINT64_MAX - 1},
     {"offset within a leaf", FRAME_CHUNK, 16, 8, 4096},
     {"offset beyond any file", FRAME_CHUNK, 16, 8, ENTRY_SIZE_MAX},
