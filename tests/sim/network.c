@@ -116,13 +116,21 @@ static struct frame *frame_copy(const struct frame *frame)
 	return copy;
 }
 
+/* The last words of a session are few, and do the most harm in another. */
+static int is_kept(struct network *network, enum frame_type type)
+{
+	if (type == FRAME_ERROR || type == FRAME_BYE)
+		return network->config.stale > 0;
+	return dice_chance(&network->dice, network->config.stale);
+}
+
 static void stale_keep(struct network *network, const struct delivery *old)
 {
 	struct stale *stale;
 
 	if (old->frame == NULL || network->stale_count == STALE_MAX ||
 	    old->frame->body_length > STALE_SIZE ||
-	    !dice_chance(&network->dice, network->config.stale))
+	    !is_kept(network, old->frame->type))
 		return;
 	stale = &network->stale[network->stale_count++];
 	stale->frame = frame_copy(old->frame);

@@ -267,11 +267,15 @@ int story_run(uint64_t seed, int verbose, char *failure, size_t size)
 	struct dice dice;
 	int failed;
 
-	/* A third of the seeds have some files of more than a page or two. */
+	/* A third of the seeds have some files of more than a page or two, and
+	 * some have many. */
 	dice_init(&dice, seed, 99);
 	if (dice_chance(&dice, 330)) {
 		shape.large_percent = 20;
 		shape.entries = 10;
+	} else if (dice_chance(&dice, 30)) {
+		shape.large_percent = 80;
+		shape.entries = 40;
 	}
 	world = world_create(seed, &shape, verbose);
 	story(world);
