@@ -55,7 +55,7 @@ struct trial {
 
 static struct world *trial_world(const struct trial *trial)
 {
-	static const struct world_shape shape = {14, 30, 50, FORM_FOLDER};
+	static const struct world_shape shape = {14, 30, 50, FORM_FOLDER, 0};
 	struct world *world =
 	    world_create(tree_seeds[trial->tree], &shape, trial->verbose);
 	unsigned files = 0, large = 0, links = 0;

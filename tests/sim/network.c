@@ -142,6 +142,7 @@ static void network_drain(struct network *network)
 	while (network->count > 0) {
 		struct item item = heap_take(network);
 
+		stale_keep(network, &item.delivery);
 		frame_free(item.delivery.frame);
 	}
 }
@@ -160,9 +161,9 @@ void network_free(struct network *network)
 void network_begin(struct network *network, const struct network_config *config,
 		   uint64_t now)
 {
+	network->config = *config;
 	network_drain(network);
 	memset(network->lanes, 0, sizeof(network->lanes));
-	network->config = *config;
 	network->now = now;
 	network->curse = dice_next(&network->dice);
 	/* Late frames of sessions that are over. */

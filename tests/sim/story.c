@@ -262,7 +262,7 @@ static void story(struct world *world)
 
 int story_run(uint64_t seed, int verbose, char *failure, size_t size)
 {
-	struct world_shape shape = {25, 0, 40, -1};
+	struct world_shape shape = {25, 0, 40, -1, 100};
 	struct world *world;
 	struct dice dice;
 	int failed;

@@ -120,8 +120,13 @@ static char *make_name(struct dice *dice)
 	return name;
 }
 
-static uint64_t make_size(struct dice *dice, const struct world_shape *shape)
+static uint64_t make_size(struct dice *dice, const struct world_shape *shape,
+			  int first)
 {
+	/* What the user names alone is often large. */
+	if (first && shape->first_large > 0 &&
+	    dice_chance(dice, shape->first_large))
+		return 2 * LEAF_SIZE + dice_skewed(dice, 1, 2 * LEAF_SIZE);
 	if (dice_chance(dice, 100))
 		return 0;
 	if (dice_chance(dice, 10 * shape->large_percent))
@@ -194,8 +199,10 @@ static void fill_folder(struct making *making, const char *folder,
 		} else if (dice_chance(dice, 100)) {
 			make_link(new_item(making), path, dice);
 		} else {
-			plant_make_file(new_item(making), path,
-					make_size(dice, making->shape), dice);
+			uint64_t size =
+			    make_size(dice, making->shape, making->count == 1);
+
+			plant_make_file(new_item(making), path, size, dice);
 		}
 		free(path);
 	}

@@ -81,6 +81,8 @@ struct world_shape {
 	unsigned target_percent; /* of entries that are at the target already,
 				    in some state */
 	int form;                /* or -1 for any */
+	unsigned first_large;    /* in a thousand: the first file has 3 leaves
+				    or 4 */
 };
 
 struct world *world_create(uint64_t seed, const struct world_shape *,
