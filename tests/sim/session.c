@@ -59,7 +59,9 @@ static void take_delivery(struct session *session)
 {
 	struct engine_event event = {0};
 	struct delivery delivery;
+	const struct end_result *result;
 	struct actor *actor;
+	int late;
 
 	if (!network_take(session->world->network, &delivery))
 		return;
@@ -73,11 +75,18 @@ static void take_delivery(struct session *session)
 	event.lane = delivery.lane;
 	event.bytes = delivery.bytes;
 	event.frame = delivery.frame;
-	/* Who gets a frame of another session drops it. */
-	if (delivery.frame != NULL && delivery.frame->epoch == session->epoch)
+	late = delivery.frame != NULL &&
+	       delivery.frame->epoch != session->epoch;
+	if (delivery.frame != NULL && !late)
 		watch_delivery(session, &delivery);
 	actor_event(session, actor, &event);
 	actor_act(session, actor);
+	/* Who gets a frame of another session drops it. */
+	result = &session->result->ends[delivery.end];
+	if (late && actor->over && result->code != EXIT_LOST)
+		world_fail(session->world,
+			   "a frame of another session ended this one: %s",
+			   result->text);
 }
 
 /* Find what is due first.  0: nothing ever will be. */
