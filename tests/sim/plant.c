@@ -247,8 +247,8 @@ void plant_remove(struct disk *disk, const char *path)
 	exempt_no_more(disk, &saved);
 }
 
-void plant_rot(struct disk *disk, const struct snapshot_item *item,
-	       struct dice *dice)
+uint64_t plant_rot(struct disk *disk, const struct snapshot_item *item,
+		   struct dice *dice)
 {
 	struct exemption saved = exempt(disk);
 	struct timespec times[2] = {item->modified, item->modified};
@@ -268,4 +268,5 @@ void plant_rot(struct disk *disk, const struct snapshot_item *item,
 	io->close(io->context, file);
 	io->close(io->context, folder);
 	exempt_no_more(disk, &saved);
+	return (uint64_t)at;
 }

@@ -30,7 +30,8 @@ void plant_item(struct disk *, const struct snapshot_item *);
 void plant_replace(struct disk *, const struct snapshot_item *);
 /* Remove a file. */
 void plant_remove(struct disk *, const char *path);
-/* One bit of a file is no longer what was written; no time tells. */
-void plant_rot(struct disk *, const struct snapshot_item *, struct dice *);
+/* One bit of a file is no longer what was written; no time tells.  Returns
+ * where it is. */
+uint64_t plant_rot(struct disk *, const struct snapshot_item *, struct dice *);
 
 #endif

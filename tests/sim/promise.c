@@ -80,16 +80,39 @@ void promise_begin(struct promise *promise, const struct engine_config *config,
 			    promise->versions[at].durable[leaf];
 }
 
-void promise_rot(struct promise *promise, int journal)
+/* Is this what is staged of it?  A file that is called otherwise at the target
+ * is the only one. */
+static int is_staged_as(const struct promise *promise,
+			const struct version *version, const char *staged)
+{
+	struct digest digest = digest_of(version->path, strlen(version->path));
+	size_t at;
+	char name[33];
+
+	digest_format(&digest, name);
+	if (strcmp(name, staged) == 0)
+		return 1;
+	for (at = 0; at < promise->version_count; at++)
+		if (strcmp(promise->versions[at].path, version->path) != 0)
+			return 0;
+	return 1;
+}
+
+void promise_rot(struct promise *promise, const char *staged, uint64_t leaf)
 {
 	size_t at;
 
 	promise->rotten = 1;
-	for (at = 0; journal && at < promise->version_count; at++) {
+	for (at = 0; at < promise->version_count; at++) {
 		struct version *version = &promise->versions[at];
 
-		memset(version->confirmed, 0, sizeof(version->confirmed));
-		memset(version->durable, 0, sizeof(version->durable));
+		if (staged == NULL) {
+			memset(version->confirmed, 0,
+			       sizeof(version->confirmed));
+			memset(version->durable, 0, sizeof(version->durable));
+		} else if (is_staged_as(promise, version, staged)) {
+			version->confirmed[leaf] = version->durable[leaf] = 0;
+		}
 	}
 }
 

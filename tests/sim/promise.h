@@ -24,9 +24,9 @@ void promise_free(struct promise *);
 void promise_begin(struct promise *, const struct engine_config *,
 		   int unreadable);
 
-/* A bit of what is staged flipped: a NACK for it is right; or one of the
- * journal, which promises nothing then. */
-void promise_rot(struct promise *, int journal);
+/* A bit of a leaf that is staged under this name has flipped: a NACK for it is
+ * right.  NULL: one of the journal, which promises nothing then. */
+void promise_rot(struct promise *, const char *staged, uint64_t leaf);
 
 /* The sender gave this frame to a lane, or was given it.  NULL, or what is
  * wrong; valid until the next call. */

@@ -75,8 +75,8 @@ static void take_delivery(struct session *session)
 	event.lane = delivery.lane;
 	event.bytes = delivery.bytes;
 	event.frame = delivery.frame;
-	late = delivery.frame != NULL &&
-	       delivery.frame->epoch != session->epoch;
+	late =
+	    delivery.frame != NULL && delivery.frame->epoch != session->epoch;
 	if (delivery.frame != NULL && !late)
 		watch_delivery(session, &delivery);
 	actor_event(session, actor, &event);

@@ -89,6 +89,8 @@ void world_rot(struct world *world)
 	struct snapshot *now = disk_snapshot(disk);
 	const struct snapshot_item *chosen = NULL;
 	size_t index, seen = 0;
+	const char *name;
+	uint64_t at;
 
 	for (index = 0; index < now->count; index++)
 		if (S_ISREG(now->items[index].mode) &&
@@ -98,10 +100,13 @@ void world_rot(struct world *world)
 			chosen = &now->items[index];
 	if (chosen != NULL) {
 		world_tell(world, "a bit of %s flips", chosen->path);
-		plant_rot(disk, chosen, &world->dice);
-		world->rotten |=
-		    strcmp(strrchr(chosen->path, '/'), "/journal") == 0;
-		promise_rot(world->promise, world->rotten);
+		at = plant_rot(disk, chosen, &world->dice);
+		name = strrchr(chosen->path, '/') + 1;
+		if (strcmp(name, "journal") == 0) {
+			world->rotten = 1;
+			name = NULL;
+		}
+		promise_rot(world->promise, name, at / LEAF_SIZE);
 	}
 	snapshot_free(now);
 }
