@@ -85,6 +85,19 @@ void lane_table_send(struct lane_table *table, struct outbox *outbox,
 	outbox_send(outbox, lane, frame);
 }
 
+int lane_table_clogged(const struct lane_table *table, uint32_t lane)
+{
+	return lane < LANES_MAX && table->lanes[lane].queued >= LANE_QUEUE_MAX;
+}
+
+void lane_table_pong(struct lane_table *table, struct outbox *outbox,
+		     uint32_t lane, uint64_t now)
+{
+	if (!lane_table_clogged(table, lane))
+		lane_table_send(table, outbox, lane, message_empty(FRAME_PONG),
+				now);
+}
+
 uint32_t lane_table_pulse(struct lane_table *table, struct outbox *outbox,
 			  uint64_t now, uint64_t ping, uint64_t idle)
 {

@@ -42,6 +42,15 @@ uint32_t lane_table_roomy(const struct lane_table *);
 /* 1 if nothing is queued on any lane. */
 int lane_table_idle(const struct lane_table *);
 
+/* 1 if so much is queued on the lane that answers which will be asked for
+ * again should wait: else a peer that asks and does not read fills our memory.
+ */
+int lane_table_clogged(const struct lane_table *, uint32_t lane);
+
+/* A PING came: PONG, unless what is queued tells as much. */
+void lane_table_pong(struct lane_table *, struct outbox *, uint32_t lane,
+		     uint64_t now);
+
 /* Send a frame and count it. */
 void lane_table_send(struct lane_table *, struct outbox *, uint32_t lane,
 		     struct frame *, uint64_t now);

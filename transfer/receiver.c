@@ -33,6 +33,15 @@ void receiver_send(struct receiver *receiver, struct frame *frame)
 			receiver->now);
 }
 
+void receiver_send_again(struct receiver *receiver, struct frame *frame)
+{
+	if (lane_table_clogged(&receiver->lanes,
+			       lane_table_control(&receiver->lanes)))
+		frame_free(frame);
+	else
+		receiver_send(receiver, frame);
+}
+
 void receiver_fail(struct receiver *receiver, int code, const char *text)
 {
 	outbox_fail(&receiver->outbox, lane_table_control(&receiver->lanes),
@@ -126,7 +135,7 @@ static void far_error(struct receiver *receiver, const struct frame *frame)
 static void bye(struct receiver *receiver)
 {
 	if (receiver->closed) {
-		receiver_send(receiver, message_empty(FRAME_BYE));
+		receiver_send_again(receiver, message_empty(FRAME_BYE));
 		return;
 	}
 	if (receiver->entries.count > 0) {
@@ -205,8 +214,8 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 		far_stats(receiver, frame);
 		break;
 	case FRAME_PING:
-		lane_table_send(&receiver->lanes, &receiver->outbox, lane,
-				message_empty(FRAME_PONG), receiver->now);
+		lane_table_pong(&receiver->lanes, &receiver->outbox, lane,
+				receiver->now);
 		break;
 	case FRAME_PONG:
 		break;

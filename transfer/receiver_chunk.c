@@ -18,7 +18,10 @@ void receiver_nack(struct receiver *receiver, const struct incoming *incoming,
 	    .reason = reason,
 	};
 
-	receiver_send(receiver, message_nack_encode(&message));
+	if (reason == NACK_DISK)
+		receiver_send(receiver, message_nack_encode(&message));
+	else
+		receiver_send_again(receiver, message_nack_encode(&message));
 }
 
 static int take(struct receiver *receiver, struct incoming *incoming,
@@ -140,13 +143,15 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 }
 
 /*
- * A leaf of the basis is right.  Of the target's file: it is copied to the
+ * A leaf of the basis is right.  0, or -1: the session has failed, as it does
+ * for a leaf that NEED did not tell of; a range is checked no further, for a
+ * peer may name billions.  Of the target's file: it is copied to the
  * staged one.  Staged and in the journal: it stays as it is.  Staged and not in
  * the journal: it is written once more, for the sync that failed or never was
  * may have left the kernel believing that it is on disk.
  */
-static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
-		      uint64_t leaf)
+static int keep_leaf(struct receiver *receiver, struct incoming *incoming,
+		     uint64_t leaf)
 {
 	const struct digest *digest =
 	    incoming->basis != NULL ? leaf_table_get(incoming->basis, leaf)
@@ -155,24 +160,26 @@ static void keep_leaf(struct receiver *receiver, struct incoming *incoming,
 	struct task *task;
 
 	if (digest == NULL) {
-		receiver_nack(receiver, incoming, leaf, NACK_LOST);
-		return;
+		receiver_fail(receiver, EXIT_PROTOCOL,
+			      "a KEEP names leaves that are not here");
+		return -1;
 	}
 	if (take(receiver, incoming, leaf, digest) == -1)
-		return;
+		return -1;
 	receiver->stats.bytes_reused += length;
 	if (incoming->basis_kind == BASIS_STAGED && incoming->basis_known) {
 		/* It joins a group when the disk agrees with the journal. */
 		if (seq_set_add(&incoming->unverified, leaf, leaf + 1) == -1)
 			receiver_out_of_memory(receiver);
-		return;
+		return 0;
 	}
 	task = write_task(receiver, incoming, leaf, length);
 	if (task == NULL)
-		return;
+		return -1;
 	task->write->basis = incoming->basis_kind;
 	task->write->digest = *digest;
 	outbox_task(&receiver->outbox, task);
+	return 0;
 }
 
 void receiver_keep(struct receiver *receiver, const struct frame *frame)
@@ -197,8 +204,10 @@ void receiver_keep(struct receiver *receiver, const struct frame *frame)
 		}
 		for (uint64_t leaf = keep.ranges[i].first;
 		     leaf < keep.ranges[i].end; leaf++) {
-			if (!seq_set_contains(&incoming->taken, leaf, leaf + 1))
-				keep_leaf(receiver, incoming, leaf);
+			if (!seq_set_contains(&incoming->taken, leaf,
+					      leaf + 1) &&
+			    keep_leaf(receiver, incoming, leaf) == -1)
+				goto free_ranges;
 		}
 	}
 	if (incoming->unverified.count > 0)

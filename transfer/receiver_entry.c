@@ -150,6 +150,7 @@ static void take_staged(struct receiver *receiver, struct incoming *incoming)
 		    seq_set_add(&receiver->durable, seq, seq + 1) == -1)
 			receiver_out_of_memory(receiver);
 	}
+	receiver->ack_news = 1;
 	receiver->stats.bytes_reused += bytes;
 	receiver->stats.bytes_confirmed += bytes;
 	open_for_chunks(receiver, incoming);
@@ -355,7 +356,9 @@ static void entry_again(struct receiver *receiver, uint64_t index)
 	/* Others need nothing: their receipt comes by itself. */
 	else if (incoming->state == INCOMING_OPEN &&
 		 incoming->entry->type == ENTRY_FILE &&
-		 incoming->entry->size > 0)
+		 incoming->entry->size > 0 &&
+		 !lane_table_clogged(&receiver->lanes,
+				     lane_table_control(&receiver->lanes)))
 		send_need(receiver, incoming);
 }
 

@@ -270,7 +270,7 @@ static void leaf_durable(struct receiver *receiver, struct incoming *incoming,
 			receiver_out_of_memory(receiver);
 		receiver->stats.bytes_confirmed +=
 		    leaf_length(incoming->entry->size, leaf);
-		receiver->ack_due = 1;
+		receiver->ack_due = receiver->ack_news = 1;
 	}
 	receiver_check_complete(receiver, incoming);
 }
@@ -429,26 +429,51 @@ void receiver_commit_more(struct receiver *receiver)
 		receiver->flush = 0;
 }
 
-void receiver_send_ack(struct receiver *receiver)
+/*
+ * One ACK: what is below all ranges, and as many of these as fit, from
+ * ack_next on.
+ */
+static void send_one_ack(struct receiver *receiver)
 {
 	static const struct message_ack nothing;
 	struct message_ack ack = nothing;
 	struct seq_set *durable = &receiver->durable;
+	size_t first = 0;
 
-	if (!receiver->ack_due)
-		return;
-	receiver->ack_due = 0;
 	if (durable->count > 0 && durable->ranges[0].first == 0) {
 		ack.below = durable->ranges[0].end;
-		ack.ranges = durable->ranges + 1;
-		ack.range_count = durable->count - 1;
-	} else {
-		ack.ranges = durable->ranges;
-		ack.range_count = durable->count;
+		first = 1;
 	}
+	if (receiver->ack_next < first || receiver->ack_next >= durable->count)
+		receiver->ack_next = first;
+	ack.ranges = durable->ranges + receiver->ack_next;
+	ack.range_count = durable->count - receiver->ack_next;
 	if (ack.range_count > RANGES_MAX)
 		ack.range_count = RANGES_MAX;
+	receiver->ack_next += ack.range_count;
 	receiver_send(receiver, message_ack_encode(&ack));
+}
+
+/*
+ * What is new is said in full, in several frames if need be: it could be
+ * anywhere, and a sender whose window is full of it waits for it.  What is
+ * only said again takes turns.
+ */
+void receiver_send_ack(struct receiver *receiver)
+{
+	size_t frames = 1;
+
+	if (!receiver->ack_due ||
+	    lane_table_clogged(&receiver->lanes,
+			       lane_table_control(&receiver->lanes)))
+		return;
+	if (receiver->ack_news && receiver->durable.count > RANGES_MAX) {
+		frames += receiver->durable.count / RANGES_MAX;
+		receiver->ack_next = 0;
+	}
+	receiver->ack_due = receiver->ack_news = 0;
+	while (frames-- > 0)
+		send_one_ack(receiver);
 }
 
 void receiver_group_free(struct receiver *receiver)

@@ -91,6 +91,9 @@ struct receiver {
 	struct seq_set same;    /* of these, the ones that were there */
 	uint64_t unknown_below; /* failed and same do not tell of these */
 	int ack_due;
+	int ack_news;    /* durable has grown since the last ACK */
+	size_t ack_next; /* the range that the next ACK begins with, if not
+			    all fit in it */
 
 	struct incoming_list to_examine;
 	struct incoming_list to_hash;   /* for NEED */
@@ -143,6 +146,9 @@ struct receiver {
 
 /* receiver.c */
 void receiver_send(struct receiver *, struct frame *); /* control lane */
+/* An answer that the sender asks for again if it does not come: not sent while
+ * the sender does not read. */
+void receiver_send_again(struct receiver *, struct frame *);
 void receiver_fail(struct receiver *, int code, const char *text);
 void receiver_out_of_memory(struct receiver *);
 /* The task failed in a way that no other entry would survive: ENOSPC, EIO

@@ -30,7 +30,7 @@ void receiver_cover(struct receiver *receiver, const struct incoming *incoming)
 	if (receiver->durable.count > DURABLE_RANGES_MAX)
 		receiver_fail(receiver, EXIT_PROTOCOL,
 			      "chunks are numbered with too many gaps");
-	receiver->ack_due = 1;
+	receiver->ack_due = receiver->ack_news = 1;
 }
 
 /* Out of the transfer, for whatever reason; staged data stays on disk. */
@@ -154,7 +154,7 @@ void receiver_receipt_again(struct receiver *receiver, uint64_t index)
 				   : "could not be stored";
 		message.text_length = strlen(message.text);
 	}
-	send_receipt(receiver, &message);
+	receiver_send_again(receiver, message_receipt_encode(&message));
 }
 
 /* ---- given up by the sender --------------------------------------------- */
@@ -166,7 +166,7 @@ static void say_withdrawn(struct receiver *receiver, uint64_t index)
 	    .status = RECEIPT_WITHDRAWN,
 	};
 
-	send_receipt(receiver, &message);
+	receiver_send_again(receiver, message_receipt_encode(&message));
 }
 
 /*

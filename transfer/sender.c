@@ -315,8 +315,8 @@ static void frame_came(struct sender *sender, uint32_t lane,
 		sender_receipt(sender, frame);
 		break;
 	case FRAME_PING:
-		lane_table_send(&sender->lanes, &sender->outbox, lane,
-				message_empty(FRAME_PONG), sender->now);
+		lane_table_pong(&sender->lanes, &sender->outbox, lane,
+				sender->now);
 		break;
 	case FRAME_PONG:
 		break;
