@@ -24,6 +24,8 @@
 
 const char *target_path(const struct target *target, const struct entry *entry)
 {
+	if (!target_is_asked(target, entry->path))
+		return NULL;
 	if (target->offered == NULL)
 		return entry->path;
 	return strcmp(entry->path, target->offered) == 0 ? target->single
@@ -234,6 +236,9 @@ void target_close(struct target *target)
 	free(target->buffer);
 	free(target->copy);
 	free(target->shown);
+	for (size_t i = 0; i < target->asked_count; i++)
+		free(target->asked[i]);
+	free(target->asked);
 	free(target->offered);
 	free(target->single);
 	free(target);

@@ -25,6 +25,9 @@ struct target_config {
 	uint8_t client[16]; /* of the client's process: shown to who is kept
 			       out; a holder with the same uuid is fenced */
 	int state_dir;      /* -1: keep no ledger */
+	char **asked;       /* the sources as the user named them: nothing is
+			       taken but what they lead to.  NULL: anything */
+	size_t asked_count;
 };
 
 enum target_result {

@@ -325,7 +325,8 @@ static void examine_one(struct examination *look)
 	look->path = target_path(look->target, entry);
 	if (look->path == NULL || entry->type == ENTRY_FOLDER_END ||
 	    (look->target->single != NULL && entry->type == ENTRY_FOLDER)) {
-		fail(look, "was not offered", EPERM);
+		look->item->verdict = EXAMINE_FAILED;
+		look->item->text = strdup("was not asked for");
 		return;
 	}
 	if (entry->path_length == 0) {

@@ -42,9 +42,11 @@ struct target {
 	dev_t device;       /* what it is on */
 	int base_opened_up; /* it got permissions for the time: */
 	mode_t base_mode;   /* these are its own */
-	char *offered;      /* a single source: its name, the only one taken, */
-	char *single;       /* and what it is to be called; else both NULL */
-	int named;          /* the user named the file itself */
+	char **asked; /* names that may be made in base, sorted; NULL: any */
+	size_t asked_count;
+	char *offered; /* a single source: its name, the only one taken, */
+	char *single;  /* and what it is to be called; else both NULL */
+	int named;     /* the user named the file itself */
 	struct target_lock *lock;
 	uint8_t uuid[16];
 	char folder[UUID_TEXT_SIZE]; /* .ferry/<this> is */
@@ -98,7 +100,8 @@ struct target {
 
 /* ---- target.c ----------------------------------------------------------- */
 
-/* Where an entry goes, relative to base; NULL: not to be taken. */
+/* Where an entry goes, relative to base; NULL: not to be taken, for the user
+ * did not ask for it. */
 const char *target_path(const struct target *, const struct entry *);
 /* The name of what is staged for a path. */
 void target_staged_name(const char *path, char name[TARGET_NAME_SIZE]);
@@ -120,6 +123,8 @@ int target_is_same(const struct entry *, const struct stat *);
 /* Find or make the folder that path is about; fills in shown, base, single
  * and so on.  0, or -1 with errno and *text. */
 int target_resolve(struct target *, const struct target_config *, char **text);
+/* Did the user ask for a path that begins with this name?  1 or 0. */
+int target_is_asked(const struct target *, const char *path);
 
 /* ---- target_staging.c --------------------------------------------------- */
 

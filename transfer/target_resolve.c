@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/root.h"
 #include "transfer/target_internal.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -133,6 +134,61 @@ static int open_base(struct target *target, const struct target_config *config,
 	return target->base == -1 ? -1 : 0;
 }
 
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/*
+ * What may be made in the target: the last names of what was asked for, or
+ * anything, if that means the contents of a folder.  0, or -1 with errno.
+ */
+static int set_asked(struct target *target, const struct target_config *config)
+{
+	for (size_t i = 0; i < config->asked_count; i++)
+		if (root_means_contents(config->asked[i]))
+			return 0;
+	if (config->asked == NULL)
+		return 0;
+	target->asked = calloc(config->asked_count + 1, sizeof(char *));
+	if (target->asked == NULL)
+		return -1;
+	for (size_t i = 0; i < config->asked_count; i++) {
+		size_t length;
+		const char *name = root_last_name(config->asked[i], &length);
+
+		target->asked[i] = strndup(name, length);
+		if (target->asked[i] == NULL)
+			return -1;
+		target->asked_count++;
+	}
+	qsort(target->asked, target->asked_count, sizeof(char *),
+	      compare_names);
+	return 0;
+}
+
+int target_is_asked(const struct target *target, const char *path)
+{
+	size_t length = strcspn(path, "/"), low = 0;
+	size_t high = target->asked_count;
+
+	if (target->asked == NULL)
+		return 1;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const char *name = target->asked[middle];
+		int order = strncmp(name, path, length);
+
+		if (order == 0 && name[length] == '\0')
+			return 1;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
 /* A single source: what it is called there and here.  0, or -1 with errno. */
 static int set_names(struct target *target, const struct target_config *config,
 		     const struct destination *destination)
@@ -149,7 +205,8 @@ static int set_names(struct target *target, const struct target_config *config,
 	if (target->single == NULL)
 		return -1;
 	if (strlen(target->offered) != offer->name_length ||
-	    !is_file_name(target->offered)) {
+	    !is_file_name(target->offered) ||
+	    !target_is_asked(target, target->offered)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -187,7 +244,8 @@ int target_resolve(struct target *target, const struct target_config *config,
 
 	if (destination_set(&destination, config->path) == -1)
 		goto release;
-	if (open_base(target, config, &destination) == -1 ||
+	if (set_asked(target, config) == -1 ||
+	    open_base(target, config, &destination) == -1 ||
 	    set_names(target, config, &destination) == -1)
 		goto release;
 	if (target->named)

@@ -257,7 +257,7 @@ static int end_base(struct target *target, const struct entry *root)
 	struct io *io = target->io;
 	struct stat status;
 
-	if (root == NULL)
+	if (root == NULL || target_path(target, root) == NULL)
 		return target->base_opened_up
 			   ? io->set_mode(io->context, target->base,
 					  target->base_mode)

@@ -199,6 +199,8 @@ static void pull(struct run *run, struct session *session)
 	    .start_dir = AT_FDCWD,
 	    .path = request->target,
 	    .state_dir = request->state_dir,
+	    .asked = request->sources,
+	    .asked_count = request->source_count,
 	};
 
 	memcpy(config.uuid, request->uuid, sizeof(config.uuid));

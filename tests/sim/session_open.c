@@ -44,6 +44,10 @@ static int open_target(struct session *session,
 	memcpy(config.uuid, world->uuid, sizeof(config.uuid));
 	dice_fill(&world->dice, config.client, sizeof(config.client));
 	config.state_dir = actor->state_dir;
+	if (world->client == END_RECEIVER) {
+		config.asked = world->paths;
+		config.asked_count = world->path_count;
+	}
 	result = target_open(&config, &actor->target, ready, &text);
 	if (result != TARGET_OPEN)
 		snprintf(session->result->ends[END_RECEIVER].text, 300, "%s",

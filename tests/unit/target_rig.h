@@ -22,6 +22,8 @@ struct rig {
 	struct message_offer offer;
 	uint8_t uuid[16];
 	int state_dir;
+	char **asked; /* see target_config */
+	size_t asked_count;
 	struct target *target;
 	struct message_ready ready;
 	char *text; /* of a failure */
@@ -55,6 +57,8 @@ static inline enum target_result rig_try(struct rig *rig)
 	    .path = rig->path,
 	    .offer = &rig->offer,
 	    .state_dir = rig->state_dir,
+	    .asked = rig->asked,
+	    .asked_count = rig->asked_count,
 	};
 	enum target_result result;
 

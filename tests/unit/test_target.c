@@ -137,15 +137,67 @@ static void only_what_was_offered_is_taken(void **state)
 	rig_single(rig, "f");
 	rig_open(rig);
 	other = rig_file(rig, "g", "evil", 4);
-	rig_examine_fails(rig, other,
-			  "was not offered: "
-			  "Operation not permitted");
+	rig_examine_fails(rig, other, "was not asked for");
 	rig_forget(rig, other);
 	other = rig_entry(rig, ENTRY_FOLDER, "f", NULL);
-	rig_examine_fails(rig, other,
-			  "was not offered: "
-			  "Operation not permitted");
+	rig_examine_fails(rig, other, "was not asked for");
 	rig_forget(rig, other);
+}
+
+/* A pull's far end may name what it likes. */
+static void only_what_was_asked_for_is_taken(void **state)
+{
+	static char *names[] = {"host/b", "a", "c/"};
+	static const char *const refused[] = {"ab", "", "b2/f", ".bashrc"};
+	static const char *const taken[] = {"a", "b/f", "b"};
+	struct fixture *fixture = *state;
+	struct rig *rig = &fixture->rig;
+	struct entry *root = entry_create(ENTRY_FOLDER_END, "", 0, NULL, 0);
+	struct rig_entry *entry;
+	struct stat before;
+
+	scratch_folder(&fixture->scratch, "d");
+	rig->asked = names;
+	rig->asked_count = 2;
+	rig_open(rig);
+	before = scratch_stat(&fixture->scratch, "d");
+	for (size_t i = 0; i < 4; i++) {
+		entry = rig_entry(rig, ENTRY_FOLDER, refused[i], NULL);
+		rig_examine_fails(rig, entry, "was not asked for");
+		rig_forget(rig, entry);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		entry = rig_file(rig, taken[i], "x", 1);
+		assert_int_equal(rig_examine(rig, entry), EXAMINE_EMPTY);
+		rig_forget(rig, entry);
+	}
+	entry = rig_entry(rig, ENTRY_FOLDER_END, "other", NULL);
+	rig_place_fails(rig, entry,
+			"cannot be put in its place: Operation not permitted");
+	rig_forget(rig, entry);
+	root->mode = 0777;
+	rig_close(rig, root);
+	assert_int_equal(scratch_stat(&fixture->scratch, "d").st_mode,
+			 before.st_mode);
+
+	/* The contents of a folder have any names. */
+	rig->asked_count = 3;
+	rig_open(rig);
+	entry = rig_file(rig, "ab", "x", 1);
+	assert_int_equal(rig_examine(rig, entry), EXAMINE_EMPTY);
+	rig_forget(rig, entry);
+	rig_close(rig, root);
+	assert_int_equal(scratch_stat(&fixture->scratch, "d").st_mode & 07777,
+			 0777);
+	entry_free(root);
+
+	/* Not even alone is another file taken. */
+	rig->asked = names + 1;
+	rig->asked_count = 1;
+	rig_single(rig, "b");
+	assert_int_equal(rig_try(rig), TARGET_FAILED);
+	rig_single(rig, "a");
+	rig_open(rig);
 }
 
 static void a_folder_is_made_once(void **state)
@@ -837,6 +889,7 @@ int main(void)
 	    TEST(a_folder_that_is_there_takes_all),
 	    TEST(one_file_takes_the_name_it_is_given),
 	    TEST(only_what_was_offered_is_taken),
+	    TEST(only_what_was_asked_for_is_taken),
 	    TEST(a_folder_is_made_once),
 	    TEST(what_cannot_be_a_target_is_refused),
 	    TEST(the_way_to_the_target_may_have_links),
