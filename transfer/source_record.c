@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "journal/uuid.h"
 #include "transfer/fault.h"
@@ -46,11 +47,41 @@ static void drop_journal(struct source *source)
 	io_close(io, transfers);
 }
 
+/*
+ * Hold off whoever tidies transfers/ up: a run on this machine takes a folder
+ * without a record and without a journal for one that a crash left, and
+ * removes it, under an exclusive lock of transfers/.  Ours is such a folder
+ * until its journal has its name.  Where nothing can be locked, nothing is
+ * tidied up either.
+ */
+static void lock_transfers(const struct source *source, int transfers)
+{
+	struct io *io = source->io;
+	int result;
+
+	do
+		result = io->lock(io->context, transfers, LOCK_SH);
+	while (result == -1 && errno == EINTR);
+}
+
+/* Make or open STATE/transfers/<uuid> and the journal in it.  0, -1. */
+static int open_journal(struct source *source, int transfers)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(source->uuid, text);
+	source->journal_dir = open_folder(source->io, transfers, text);
+	if (source->journal_dir == -1)
+		return -1;
+	source->journal = journal_open(source->io, source->journal_dir,
+				       source->uuid, 0, NULL, 0);
+	return source->journal != NULL ? 0 : -1;
+}
+
 int source_open_journal(struct source *source, const uint8_t uuid[16],
 			struct journal_summary *summary)
 {
-	char text[UUID_TEXT_SIZE];
-	int transfers;
+	int transfers, result;
 
 	/* One that was proposed, and not taken by the other end. */
 	drop_journal(source);
@@ -62,17 +93,12 @@ int source_open_journal(struct source *source, const uint8_t uuid[16],
 	transfers = open_folder(source->io, source->state_dir, "transfers");
 	if (transfers == -1)
 		return -1;
-	uuid_format(uuid, text);
-	source->journal_dir = open_folder(source->io, transfers, text);
-	io_close(source->io, transfers);
-	if (source->journal_dir == -1)
-		return -1;
-	source->journal =
-	    journal_open(source->io, source->journal_dir, uuid, 0, NULL, 0);
-	if (source->journal == NULL)
-		return -1;
-	journal_get_summary(source->journal, summary);
-	return 0;
+	lock_transfers(source, transfers);
+	result = open_journal(source, transfers);
+	io_close(source->io, transfers); /* and so unlock it */
+	if (result == 0)
+		journal_get_summary(source->journal, summary);
+	return result;
 }
 
 static int record_plan(struct source *source, const struct entry *entry)

@@ -4,11 +4,13 @@
  * once, gives out only leaves of the planned version, and is neither led away
  * nor held up by what takes a file's place.
  */
+#include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/file.h>
 
 #include <cmocka.h>
 
@@ -672,6 +674,81 @@ static void keeps_a_journal_and_a_ledger(void **state)
 	close(state_dir);
 }
 
+/* io_system() with a look, at each change of names, whether somebody who wants
+ * transfers/ for himself alone is held off. */
+struct watched {
+	struct io io;
+	int dir;
+	unsigned looks;
+	unsigned held_off;
+};
+
+/* Outlives a test that fails, as the source that uses it does. */
+static struct watched watched;
+
+static void look(void)
+{
+	int transfers = openat(watched.dir, "state/transfers",
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (transfers == -1)
+		return; /* not made yet */
+	watched.looks++;
+	if (flock(transfers, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK)
+		watched.held_off++;
+	close(transfers);
+}
+
+static int watched_make_dir(void *context, int dir, const char *name,
+			    mode_t mode)
+{
+	look();
+	return io_system()->make_dir_at(context, dir, name, mode);
+}
+
+static int watched_rename(void *context, int from_dir, const char *from,
+			  int to_dir, const char *to)
+{
+	look();
+	return io_system()->rename_at(context, from_dir, from, to_dir, to);
+}
+
+/* Between the making of the journal's folder and the journal's getting its
+ * name, what is tidied up must not be that folder. */
+static void is_not_tidied_away_while_it_begins(void **state)
+{
+	struct reading *reading = *state;
+	char path[] = "f", *paths[] = {path};
+	struct source_config config = {.io = &watched.io,
+				       .start_dir = reading->scratch.dir,
+				       .paths = paths,
+				       .path_count = 1};
+	struct journal_summary summary;
+	uint8_t uuid[16] = {1, 2, 3};
+
+	watched =
+	    (struct watched){.io = *io_system(), .dir = reading->scratch.dir};
+	watched.io.make_dir_at = watched_make_dir;
+	watched.io.rename_at = watched_rename;
+	scratch_folder(&reading->scratch, "state");
+	scratch_text(&reading->scratch, "f", "hello");
+	config.state_dir = openat(reading->scratch.dir, "state",
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	reading->source = source_open(&config, &reading->offer, &reading->text);
+	assert_non_null(reading->source);
+	assert_int_equal(source_open_journal(reading->source, uuid, &summary),
+			 0);
+	/* The folder was made, the journal was renamed. */
+	assert_int_equal(watched.looks, 2);
+	assert_int_equal(watched.held_off, 2);
+	watched.looks = watched.held_off = 0;
+	look();
+	assert_int_equal(watched.looks, 1);
+	assert_int_equal(watched.held_off, 0);
+	close_source(reading);
+	close(config.state_dir);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -698,6 +775,7 @@ int main(void)
 	    TEST(does_not_follow_a_link_in_a_folders_place),
 	    TEST(tells_what_it_may_not_read),
 	    TEST(keeps_a_journal_and_a_ledger),
+	    TEST(is_not_tidied_away_while_it_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
