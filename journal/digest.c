@@ -257,15 +257,54 @@ uint64_t leaf_table_known(const struct leaf_table *table, uint64_t end)
 	return count;
 }
 
+/* Of struct tree_digest there is nothing but the hash's state. */
+static XXH3_state_t *state_of(struct tree_digest *tree)
+{
+	return (XXH3_state_t *)tree;
+}
+
+struct tree_digest *tree_digest_create(uint64_t size)
+{
+	static const char label[] = "ferry-tree-1"; /* with its NUL */
+	XXH3_state_t *state = XXH3_createState();
+	uint8_t size_bytes[8];
+
+	if (state == NULL)
+		return NULL;
+	put_u64(size_bytes, size);
+	XXH3_128bits_reset(state);
+	XXH3_128bits_update(state, label, sizeof(label));
+	XXH3_128bits_update(state, size_bytes, sizeof(size_bytes));
+	return (struct tree_digest *)state;
+}
+
+void tree_digest_free(struct tree_digest *tree)
+{
+	XXH3_freeState(state_of(tree));
+}
+
+void tree_digest_add(struct tree_digest *tree, const struct digest *leaf)
+{
+	XXH3_128bits_update(state_of(tree), leaf->bytes, sizeof(leaf->bytes));
+}
+
+struct digest tree_digest_get(const struct tree_digest *tree)
+{
+	XXH128_canonical_t canonical;
+	struct digest digest;
+
+	XXH128_canonicalFromHash(
+	    &canonical, XXH3_128bits_digest((const XXH3_state_t *)tree));
+	memcpy(digest.bytes, canonical.digest, sizeof(digest.bytes));
+	return digest;
+}
+
 int leaf_table_digest(const struct leaf_table *table, uint64_t size,
 		      struct digest *file)
 {
-	static const char label[] = "ferry-tree-1"; /* with its NUL */
 	uint64_t leaves = leaf_count(size);
 	const struct digest *leaf;
-	XXH128_canonical_t canonical;
-	XXH3_state_t *state;
-	uint8_t size_bytes[8];
+	struct tree_digest *tree;
 
 	if (leaves == 0) {
 		*file = digest_of("", 0);
@@ -279,23 +318,16 @@ int leaf_table_digest(const struct leaf_table *table, uint64_t size,
 		*file = *leaf;
 		return 1;
 	}
-	state = XXH3_createState();
-	if (state == NULL)
+	tree = tree_digest_create(size);
+	if (tree == NULL)
 		abort();
-	XXH3_128bits_reset(state);
-	XXH3_128bits_update(state, label, sizeof(label));
-	put_u64(size_bytes, size);
-	XXH3_128bits_update(state, size_bytes, sizeof(size_bytes));
 	for (uint64_t i = 0; i < leaves && leaf != NULL; i++) {
 		leaf = leaf_table_get(table, i);
 		if (leaf != NULL)
-			XXH3_128bits_update(state, leaf->bytes,
-					    sizeof(leaf->bytes));
+			tree_digest_add(tree, leaf);
 	}
-	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-	XXH3_freeState(state);
-	if (leaf == NULL)
-		return 0;
-	memcpy(file->bytes, canonical.digest, sizeof(file->bytes));
-	return 1;
+	if (leaf != NULL)
+		*file = tree_digest_get(tree);
+	tree_digest_free(tree);
+	return leaf != NULL;
 }

@@ -54,4 +54,18 @@ uint64_t leaf_table_known(const struct leaf_table *, uint64_t end);
 int leaf_table_digest(const struct leaf_table *, uint64_t size,
 		      struct digest *file);
 
+/*
+ * The same digest for who meets the leaves one by one, in order, and need not
+ * keep them: its memory does not grow with the file.
+ */
+struct tree_digest;
+
+/* For a file of size bytes, two leaves or more.  NULL: no memory. */
+struct tree_digest *tree_digest_create(uint64_t size);
+void tree_digest_free(struct tree_digest *); /* NULL is fine */
+/* The next leaf's digest. */
+void tree_digest_add(struct tree_digest *, const struct digest *leaf);
+/* Of the leaves so far; the file's, once all leaf_count(size) were added. */
+struct digest tree_digest_get(const struct tree_digest *);
+
 #endif

@@ -27,6 +27,7 @@ struct manifest_reader {
 
 	struct manifest_entry entry; /* its path and text are those below */
 	uint64_t next_leaf, leaf_end;
+	struct tree_digest *tree; /* AT_LEAVES: of the leaves so far */
 	struct digest leaves[MANIFEST_LEAVES_IN_LINE];
 	/* The path of this entry and of the one before it, by turns. */
 	char paths[2][MANIFEST_PATH_MAX + 1];
@@ -54,6 +55,7 @@ void manifest_reader_free(struct manifest_reader *reader)
 {
 	if (reader == NULL)
 		return;
+	tree_digest_free(reader->tree);
 	XXH3_freeState(reader->lines);
 	free(reader);
 }
@@ -340,8 +342,12 @@ static int take_file(struct manifest_reader *reader, json_t *object)
 		return -1;
 	reader->next_leaf = 0;
 	reader->leaf_end = leaf_count(entry->size);
-	if (reader->leaf_end > 1)
+	if (reader->leaf_end > 1) {
+		reader->tree = tree_digest_create(entry->size);
+		if (reader->tree == NULL)
+			return refuse(reader, "out of memory");
 		reader->state = AT_LEAVES;
+	}
 	reader->counts.files++;
 	reader->counts.bytes += entry->size;
 	return 0;
@@ -375,6 +381,21 @@ static int read_entry(struct manifest_reader *reader, json_t *object)
 	return check_empty(reader, object);
 }
 
+/* After the last leaf of a file: do they make up its digest?  A comparison
+ * believes either, so they must not say two different things. */
+static int end_leaves(struct manifest_reader *reader)
+{
+	struct digest made = tree_digest_get(reader->tree);
+
+	tree_digest_free(reader->tree);
+	reader->tree = NULL;
+	reader->state = AT_ENTRY;
+	if (!digest_equal(&made, &reader->entry.digest))
+		return refuse(reader,
+			      "the leaves do not make up the file's digest");
+	return 0;
+}
+
 static int read_leaves(struct manifest_reader *reader, json_t *object,
 		       struct manifest_item *item)
 {
@@ -389,6 +410,7 @@ static int read_leaves(struct manifest_reader *reader, json_t *object,
 		if (read_digest(json_array_get(array, i), &reader->leaves[i]) ==
 		    -1)
 			return refuse_word(reader, WORD_LEAVES);
+		tree_digest_add(reader->tree, &reader->leaves[i]);
 	}
 	json_object_del(object, WORD_LEAVES);
 	if (take_number(reader, object, WORD_FIRST, UINT64_MAX,
@@ -399,9 +421,9 @@ static int read_leaves(struct manifest_reader *reader, json_t *object,
 	item->leaf_count = count;
 	item->leaves = reader->leaves;
 	reader->next_leaf += count;
-	if (reader->next_leaf == reader->leaf_end)
-		reader->state = AT_ENTRY;
-	return check_empty(reader, object);
+	if (check_empty(reader, object) == -1)
+		return -1;
+	return reader->next_leaf < reader->leaf_end ? 0 : end_leaves(reader);
 }
 
 static int take_count(struct manifest_reader *reader, json_t *object,

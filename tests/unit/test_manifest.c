@@ -290,6 +290,8 @@ static void test_leaves(void **state)
 		struct manifest_entry entry =
 		    make_file(path, counts[i] * LEAF_SIZE - 1);
 
+		assert_int_equal(
+		    leaf_table_digest(leaves, entry.size, &entry.digest), 1);
 		assert_int_equal(manifest_write_entry(writer, &entry, leaves),
 				 0);
 		total += counts[i] > 1 ? counts[i] : 0;
@@ -363,6 +365,7 @@ static void make_sample(struct text *text)
 	struct manifest_writer *writer = manifest_writer_create(append, text);
 	struct manifest_entry big = make_file("d/big", 3 * LEAF_SIZE);
 
+	assert_int_equal(leaf_table_digest(leaves, big.size, &big.digest), 1);
 	assert_int_equal(manifest_write_header(writer), 0);
 	write_one(writer, make_text(MANIFEST_FOLDER, "d", ""));
 	assert_int_equal(manifest_write_entry(writer, &big, leaves), 0);
@@ -502,6 +505,10 @@ static void test_refused_leaves(void **state)
 	assert_refused(HEAD FILE_OF("1048577") "{\"first\":0,\"leaves\":"
 					       "[\"xx\"]}\n",
 		       "\"leaves\"");
+	assert_refused(HEAD FILE_OF("1048577") "{\"first\":0,\"leaves\":"
+					       "[\"" DIGITS "\",\"" DIGITS
+					       "\"]}\n",
+		       "line 3: the leaves do not make up");
 }
 
 static void test_refused_ends(void **state)
