@@ -110,10 +110,16 @@ static void put_text(json_t *event, const char *name, const char *text)
 	free(hex);
 }
 
+/* All zero: null, for what is no transfer. */
 static void put_uuid(json_t *event, const uint8_t uuid[16])
 {
+	static const uint8_t none[16];
 	char text[UUID_TEXT_SIZE];
 
+	if (memcmp(uuid, none, sizeof(none)) == 0) {
+		put(event, "transfer", json_null());
+		return;
+	}
 	uuid_format(uuid, text);
 	put(event, "transfer", json_string(text));
 }

@@ -148,6 +148,7 @@ verify_each()
 	ferry verify --json src "$HOST:$PWD/dst" >events 2>/dev/null
 	assert_done events status "done"
 	assert_done events files 1
+	assert_done events transfer null
 	assert_done events bytes $((2 * MIB))
 	flip_byte dst 5
 	run --separate-stderr ferry verify --json src "$HOST:$PWD/dst"
