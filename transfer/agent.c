@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/fault.h"
 #include "transfer/manifest_walk.h"
 #include "transfer/session.h"
 #include "transfer/transfer.h"
@@ -94,8 +95,11 @@ static void serve_pull(struct session *session, const struct message_open *open,
 		return;
 	}
 	if (source_open_journal(source, open->uuid, &summary) == -1)
-		session_fail(session, EXIT_FILE_IO,
-			     "the far end's state folder cannot be written");
+		session_fail_text(session, EXIT_FILE_IO,
+				  fault_last_text(NULL,
+						  "the state folder there "
+						  "cannot be written",
+						  errno));
 	else
 		session_run_source(session, source, &offer, open->uuid,
 				   open->options);

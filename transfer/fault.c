@@ -49,6 +49,30 @@ char *fault_text(const char *path, const char *what, int error)
 	return text;
 }
 
+const char *fault_advice(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space and run it again";
+	default:
+		return NULL;
+	}
+}
+
+char *fault_last_text(const char *path, const char *what, int error)
+{
+	char *text = fault_text(path, what, error), *longer;
+	const char *advice = fault_advice(error);
+
+	if (text == NULL || advice == NULL)
+		return text;
+	if (asprintf(&longer, "%s; %s", text, advice) == -1)
+		return text;
+	free(text);
+	return longer;
+}
+
 void fault_task(struct task *task, const char *path, const char *what,
 		int error)
 {

@@ -15,6 +15,16 @@ int fault_is_fatal(int error);
 char *fault_text(const char *path, const char *what, int error);
 
 /*
+ * What the user can do about an error that ends a session, in the imperative
+ * and without a full stop; NULL where that depends on more than errno.
+ */
+const char *fault_advice(int error);
+
+/* As fault_text, with the advice, if there is any, behind "; ": for a failure
+ * after which nothing else is said. */
+char *fault_last_text(const char *path, const char *what, int error);
+
+/*
  * The whole task failed with this errno.  The text names the path if the
  * error is fatal; else the engine tells it with the entry's path.  A failure
  * that was noted before stays.

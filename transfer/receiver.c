@@ -19,11 +19,11 @@
  */
 #include "transfer/receiver.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/fault.h"
 #include "transfer/receiver_internal.h"
 
 void receiver_send(struct receiver *receiver, struct frame *frame)
@@ -55,27 +55,14 @@ void receiver_out_of_memory(struct receiver *receiver)
 
 int receiver_disk_failed(struct receiver *receiver, const struct task *task)
 {
+	const char *advice = fault_advice(task->error);
 	char text[TEXT_MAX];
 
-	switch (task->error) {
-	case ENOSPC:
-	case EDQUOT:
-		snprintf(
-		    text, sizeof(text), "%s; free some space and run it again",
-		    task->text != NULL ? task->text : strerror(task->error));
-		break;
-	case EIO:
-	case EROFS:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-		snprintf(text, sizeof(text), "%s",
-			 task->text != NULL ? task->text
-					    : strerror(task->error));
-		break;
-	default:
+	if (!fault_is_fatal(task->error))
 		return 0;
-	}
+	snprintf(text, sizeof(text), "%s%s%s",
+		 task->text != NULL ? task->text : strerror(task->error),
+		 advice != NULL ? "; " : "", advice != NULL ? advice : "");
 	receiver_fail(receiver, EXIT_FILE_IO, text);
 	return 1;
 }

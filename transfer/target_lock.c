@@ -390,8 +390,8 @@ enum target_result target_lock_take(const struct target_lock_request *request,
 	}
 	error = errno;
 	if (taken == TARGET_FAILED && *text == NULL)
-		*text = fault_text(request->shown,
-				   "cannot make and lock .ferry there", error);
+		*text = fault_last_text(
+		    request->shown, "cannot make and lock .ferry there", error);
 	target_lock_release(lock, 0);
 	errno = error;
 	return taken;

@@ -228,7 +228,7 @@ static char *why_not(const char *path, int error)
 			 "target";
 		break;
 	default:
-		return fault_text(path, NULL, error);
+		return fault_last_text(path, NULL, error);
 	}
 	if (asprintf(&text, "%s: %s; %s", path, strerror(error), advice) == -1)
 		return NULL;

@@ -139,7 +139,9 @@ static int is_ours(struct target *target)
 
 	if (io->stat(io->context, target->staging, &folder) == -1)
 		return -1;
-	if (folder.st_uid == geteuid() && (folder.st_mode & 022) == 0)
+	/* Its mode says nothing: some file systems show any that they were
+	 * mounted with, and only the owner can have changed a real one. */
+	if (folder.st_uid == geteuid())
 		return 0;
 	io->unlink_at(io->context, target->staging, "probe", 0);
 	file = io_open_beneath(io, target->staging, "probe",
@@ -186,16 +188,16 @@ int target_staging_open(struct target *target,
 	if (choose_uuid(target, config) == 0)
 		there = open_folder(target);
 	if (there == -1) {
-		*text = fault_text(config->path,
-				   "cannot make its staging folder", errno);
+		*text = fault_last_text(
+		    config->path, "cannot make its staging folder", errno);
 		return -1;
 	}
 	target->journal =
 	    journal_open(target->io, target->staging, target->uuid, 1,
 			 target->note.bytes, target->note.length);
 	if (target->journal == NULL) {
-		*text = fault_text(config->path,
-				   "cannot open the journal in .ferry", errno);
+		*text = fault_last_text(
+		    config->path, "cannot open the journal in .ferry", errno);
 		return -1;
 	}
 	journal_get_summary(target->journal, &summary);
