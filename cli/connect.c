@@ -107,18 +107,18 @@ static void enlarge(int descriptor)
 	setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-static int fail(int error, int *code, char **text)
+static int fail(int error, struct lane_result *result)
 {
-	*code = EXIT_FILE_IO;
-	if (asprintf(text, "the agent on this machine: %s", strerror(error)) <
-	    0)
-		*text = NULL;
+	result->code = EXIT_FILE_IO;
+	if (asprintf(&result->text, "the agent on this machine: %s",
+		     strerror(error)) < 0)
+		result->text = NULL;
 	return -1;
 }
 
 static int connect_child(struct connection *connection, struct inbox *inbox,
-			 uint32_t id, const char *nonce, struct lane **lane,
-			 int *code, char **text)
+			 uint32_t id, const char *nonce,
+			 struct lane_result *result)
 {
 	char *state_option = NULL;
 	int pair[2], error;
@@ -127,11 +127,11 @@ static int connect_child(struct connection *connection, struct inbox *inbox,
 	if (connection->options->state_dir != NULL &&
 	    asprintf(&state_option, "--state-dir=%s",
 		     connection->options->state_dir) < 0)
-		return fail(ENOMEM, code, text);
+		return fail(ENOMEM, result);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
 		error = errno;
 		free(state_option);
-		return fail(error, code, text);
+		return fail(error, result);
 	}
 	enlarge(pair[0]);
 	enlarge(pair[1]);
@@ -140,29 +140,28 @@ static int connect_child(struct connection *connection, struct inbox *inbox,
 	close(pair[1]);
 	if (error != 0) {
 		close(pair[0]);
-		return fail(error, code, text);
+		return fail(error, result);
 	}
-	*lane = lane_fd_create(inbox, id, pair[0], pair[0], pid);
-	if (*lane == NULL) {
+	result->lane = lane_fd_create(inbox, id, pair[0], pair[0], pid);
+	if (result->lane == NULL) {
 		/* The agent ends by itself when its input does. */
 		error = errno;
 		close(pair[0]);
-		return fail(error, code, text);
+		return fail(error, result);
 	}
 	return 0;
 }
 
 static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
-		       const char *nonce, struct lane **lane, int *code,
-		       char **text)
+		       const char *nonce, struct lane_result *result)
 {
 	struct connection *connection = cookie;
 
-	*text = NULL;
+	memset(result, 0, sizeof(*result));
 	if (connection->ssh != NULL)
-		return connect_ssh_lane(connection->ssh, inbox, id, nonce, lane,
-					code, text);
-	return connect_child(connection, inbox, id, nonce, lane, code, text);
+		return connect_ssh_lane(connection->ssh, inbox, id, nonce,
+					result);
+	return connect_child(connection, inbox, id, nonce, result);
 }
 
 void connect_name_host(const struct connection *connection,

@@ -146,15 +146,11 @@ void connect_ssh_free(struct connect_ssh *connect)
 }
 
 int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
-		     uint32_t id, const char *nonce, struct lane **lane,
-		     int *code, char **text)
+		     uint32_t id, const char *nonce, struct lane_result *result)
 {
-	int result;
-
 	answers_begin();
-	result = lane_ssh_connect(inbox, id, &connect->config, nonce, lane,
-				  code, text);
-	if (result == 0)
-		answers_confirm();
-	return result;
+	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) == -1)
+		return -1;
+	answers_confirm();
+	return 0;
 }

@@ -15,9 +15,9 @@ struct connect_ssh *connect_ssh_create(const struct options *,
 				       const struct location *far, int *code);
 void connect_ssh_free(struct connect_ssh *); /* NULL is fine */
 
-/* As connect of transfer_carrier. */
+/* As connect of transfer_carrier; may ask the user, unless the same answer got
+ * in before. */
 int connect_ssh_lane(struct connect_ssh *, struct inbox *, uint32_t id,
-		     const char *nonce, struct lane **lane, int *code,
-		     char **text);
+		     const char *nonce, struct lane_result *);
 
 #endif

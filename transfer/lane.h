@@ -36,6 +36,14 @@ struct lane {
 	char *text; /* of the failure, malloc'd, or NULL */
 };
 
+/* How a try to connect ended, for all that make lanes. */
+struct lane_result {
+	struct lane *lane; /* NULL: it failed */
+	int code;          /* then an exit code: 255 refused or no log-in, 35
+			      timed out, EXIT_LOST ..., or what stop said */
+	char *text;        /* and why, malloc'd, or NULL */
+};
+
 /* Queue a frame; sealed here with epoch.  Never blocks, never fails: what
  * cannot be sent ends in EVENT_LANE_DOWN. */
 void lane_send(struct lane *, struct frame *, uint32_t epoch);

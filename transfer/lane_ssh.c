@@ -480,28 +480,29 @@ static int start_thread(struct lane_ssh *lane)
 
 int lane_ssh_connect(struct inbox *inbox, uint32_t id,
 		     const struct ssh_config *config, const char *nonce,
-		     struct lane **result, int *code, char **text)
+		     struct lane_result *result)
 {
 	struct lane_ssh *lane = create(inbox, id, config);
 	char *cause;
 
-	*text = NULL;
-	*code = EXIT_FILE_IO;
+	memset(result, 0, sizeof(*result));
+	result->code = EXIT_FILE_IO;
 	if (lane == NULL)
 		return -1;
 	if (establish(lane, nonce) == 0) {
 		int error = start_thread(lane);
 
 		if (error == 0) {
-			*result = &lane->lane;
+			result->lane = &lane->lane;
 			return 0;
 		}
 		ssh_connection_fail(lane->connection, EXIT_FILE_IO, "%s",
 				    strerror(error));
 	}
-	*code = ssh_connection_failure(lane->connection, &cause);
-	if (cause != NULL && asprintf(text, "%s: %s", config->host, cause) < 0)
-		*text = NULL;
+	result->code = ssh_connection_failure(lane->connection, &cause);
+	if (cause != NULL &&
+	    asprintf(&result->text, "%s: %s", config->host, cause) < 0)
+		result->text = NULL;
 	free(cause);
 	release(lane);
 	return -1;

@@ -11,12 +11,11 @@
  * before the agent's HELLO is skipped (greeting.h); an agent that does not
  * start is told by EVENT_LANE_DOWN.
  *
- * nonce: 32 hexadecimal digits.  0 and *lane; or -1, an exit code (of
- * engine.h, or what stop said) and one line that names the host, malloc'd or
- * NULL.
+ * nonce: 32 hexadecimal digits.  0 or -1, as the result says; its text is one
+ * line that names the host.  The caller's thread waits, for config->timeout
+ * and as long as answers take; config must outlive the lane.
  */
 int lane_ssh_connect(struct inbox *, uint32_t id, const struct ssh_config *,
-		     const char *nonce, struct lane **lane, int *code,
-		     char **text);
+		     const char *nonce, struct lane_result *);
 
 #endif

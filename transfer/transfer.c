@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "transfer/fault.h"
 #include "transfer/retry.h"
 #include "transfer/session.h"
 
@@ -70,11 +71,8 @@ static void add_stats(struct run *run, const struct transfer_stats *session)
 
 static int fail_errno(struct session *session, int code, const char *what)
 {
-	char *text;
-
-	if (asprintf(&text, "%s: %s", what, strerror(errno)) == -1)
-		text = NULL;
-	return session_fail_text(session, code, text);
+	return session_fail_text(session, code,
+				 fault_last_text(NULL, what, errno));
 }
 
 static int connect_lane(struct run *run, struct session *session,
@@ -82,17 +80,17 @@ static int connect_lane(struct run *run, struct session *session,
 {
 	const struct transfer_carrier *carrier = &run->request->carrier;
 	struct io *io = run->request->io;
+	struct lane_result made;
 	char digits[33];
-	char *text = NULL;
-	int code = EXIT_LOST;
 
 	if (io->random(io->context, nonce, 16) == -1)
 		return fail_errno(session, EXIT_FILE_IO, "random numbers");
 	for (int i = 0; i < 16; i++)
 		snprintf(digits + 2 * i, 3, "%02x", nonce[i]);
 	if (carrier->connect(carrier->cookie, session->inbox, 0, digits,
-			     &session->lane, &code, &text) == -1)
-		return session_fail_text(session, code, text);
+			     &made) == -1)
+		return session_fail_text(session, made.code, made.text);
+	session->lane = made.lane;
 	return 0;
 }
 

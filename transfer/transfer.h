@@ -35,13 +35,13 @@ struct transfer_observer {
 struct transfer_carrier {
 	void *cookie;
 	/*
-	 * Connect and start the agent.  0 and *lane; or -1, *code an exit code
-	 * (255: refused or no log-in, 35: timed out, EXIT_LOST ...) and *text
-	 * malloc'd.  nonce is 32 hexadecimal digits for "serve --nonce".
-	 * stop as in the observer: asked while connecting.
+	 * Connect and start the agent; the lane is the caller's.  nonce is 32
+	 * hexadecimal digits for "serve --nonce".  It may take as long as the
+	 * carrier's own time limit and the user's answers do.  0 or -1, as
+	 * the result says.
 	 */
 	int (*connect)(void *, struct inbox *, uint32_t id, const char *nonce,
-		       struct lane **lane, int *code, char **text);
+		       struct lane_result *);
 };
 
 struct transfer_request {

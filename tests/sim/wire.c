@@ -57,37 +57,37 @@ static void agent_join(struct wire *wire)
 	wire->result->far_code = wire->agent.code;
 }
 
-static int fail_connect(int *code, char **text, const char *why)
+static int fail_connect(struct lane_result *result, const char *why)
 {
-	*code = EXIT_UNREACHABLE;
-	*text = sim_copy(why);
+	result->code = EXIT_UNREACHABLE;
+	result->text = sim_copy(why);
 	return -1;
 }
 
 /* The carrier of transfer_run: an agent that is a thread. */
 static int wire_connect(void *cookie, struct inbox *inbox, uint32_t id,
-			const char *nonce, struct lane **lane, int *code,
-			char **text)
+			const char *nonce, struct lane_result *result)
 {
 	struct wire *wire = cookie;
 	struct agent *agent = &wire->agent;
 	int pair[2];
 
+	memset(result, 0, sizeof(*result));
 	agent_join(wire);
 	for (size_t i = 0; i < sizeof(agent->nonce); i++) {
 		unsigned byte;
 
 		if (sscanf(nonce + 2 * i, "%2x", &byte) != 1)
-			return fail_connect(code, text, "bad nonce");
+			return fail_connect(result, "bad nonce");
 		agent->nonce[i] = (uint8_t)byte;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return fail_connect(code, text, "no sockets");
-	*lane = lane_fd_create(inbox, id, pair[0], pair[0], 0);
+		return fail_connect(result, "no sockets");
+	result->lane = lane_fd_create(inbox, id, pair[0], pair[0], 0);
 	agent->descriptor = pair[1];
-	if (*lane == NULL ||
+	if (result->lane == NULL ||
 	    pthread_create(&agent->thread, NULL, agent_thread, agent) != 0)
-		return fail_connect(code, text, "no lane or no thread");
+		return fail_connect(result, "no lane or no thread");
 	wire->started = 1;
 	return 0;
 }
