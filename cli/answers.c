@@ -7,13 +7,14 @@
 
 #include "cli/prompt.h"
 
-static struct answer {
+struct answer {
 	struct answer *next;
 	char *question;
 	char *text;
 	int given;     /* in this try */
 	int confirmed; /* by one that got in */
-} * answers;
+};
+static struct answer *answers;
 
 static void wipe(char *text)
 {

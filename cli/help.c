@@ -11,11 +11,12 @@
 #include "config.h"
 
 /* In the order of enum subcommand. */
-static const struct {
+struct page {
 	const char *operands;
 	const char *summary;
 	const char *text; /* more, for its own help */
-} pages[SUBCOMMAND_COUNT] = {
+};
+static const struct page pages[SUBCOMMAND_COUNT] = {
     [SUBCOMMAND_COPY] =
 	{"SRC... DST", "copy files; the word may be left out",
 	 "SRC and DST are PATH or [USER@]HOST:PATH; one side is on this "

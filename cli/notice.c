@@ -22,12 +22,13 @@
 #define BAR_MAX   512
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct {
+struct notice {
 	int quiet;
 	int verbose;
 	int drawn;
 	char bar[BAR_MAX]; /* "": there is none */
-} notice;
+};
+static struct notice notice;
 
 /* One write, so that other processes' lines stay whole too.  When stderr is
  * gone there is nobody to tell. */

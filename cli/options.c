@@ -26,12 +26,13 @@ enum kind { KIND_FLAG, KIND_COUNT, KIND_TEXT, KIND_TIME, KIND_PORT, KIND_LIST };
 	{ { name, letter, argument, where, help }, recorded, kind,             \
 	  offsetof(struct options, field) }
 /* Sorted by name. */
-static const struct row {
+struct row {
 	struct option_row shown;
 	int recorded; /* "ferry resume" repeats it */
 	enum kind kind;
 	size_t offset;
-} rows[] = {
+};
+static const struct row rows[] = {
 	ROW("check", 0, "FILE", ONLY(MANIFEST), 0, KIND_TEXT, check,
 	    "compare PATH with the manifest in FILE"),
 	ROW("checksum", 0, NULL, ONLY(COPY), 1, KIND_FLAG, checksum,

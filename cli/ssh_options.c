@@ -152,11 +152,12 @@ static int set_known_hosts(struct ssh_options *result, const char *value)
 }
 
 /* Sorted, as in the manual. */
-static const struct {
+struct known_option {
 	const char *name;
 	int (*set)(struct ssh_options *, const char *value);
 	unsigned given;
-} known_options[] = {
+};
+static const struct known_option known_options[] = {
     {"BatchMode", set_batch, GIVEN_BATCH},
     {"ConnectTimeout", set_timeout, GIVEN_TIMEOUT},
     {"IdentityFile", set_identity, GIVEN_ALWAYS},

@@ -28,23 +28,26 @@
 /* So many bytes of small frames count like a full pool. */
 #define SMALL_MAX      (FRAME_POOL_MAX * CHUNK_BODY_MAX)
 
-static struct {
+struct frame_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t room;
 	struct frame *free; /* each with CHUNK_BODY_MAX of capacity */
 	size_t free_count;
 	size_t used; /* frames of the pool that have an owner */
 	unsigned waiting;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .room = PTHREAD_COND_INITIALIZER};
+};
+static struct frame_pool pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
+				 .room = PTHREAD_COND_INITIALIZER};
 
 /* The capacity of all frames that are not of the pool.  On its own, because it
  * changes with every small frame in every thread. */
 static atomic_size_t small_bytes;
 
-static const struct {
+struct frame_kind {
 	const char *name;
 	size_t body_max;
-} types[FRAME_TYPE_COUNT] = {
+};
+static const struct frame_kind types[FRAME_TYPE_COUNT] = {
     [FRAME_HELLO] = {"HELLO", 20},
     [FRAME_OPEN] = {"OPEN", OPEN_BODY_MAX},
     [FRAME_OFFER] = {"OFFER", 22 + 255},

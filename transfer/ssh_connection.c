@@ -36,10 +36,11 @@ struct ssh_connection {
  * block whatever the cipher is, so the short key is faster; no CBC, no MAC
  * shorter than that of SHA-1.
  */
-static const struct {
+struct preference {
 	int method;
 	const char *names;
-} preferences[] = {
+};
+static const struct preference preferences[] = {
     {LIBSSH2_METHOD_KEX, "curve25519-sha256,curve25519-sha256@libssh.org,"
 			 "ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
 			 "ecdh-sha2-nistp521,diffie-hellman-group16-sha512,"
