@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which subcommand runs. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -66,6 +67,8 @@ int main(int argc, char **argv)
 
 	if (take_standard_descriptors() == -1)
 		return EXIT_FILE_IO;
+	/* A file that may not become so large is an error of that file. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (options_parse(&options, argc, argv) != 0) {
 		code = help_hint(&options);
 	} else {

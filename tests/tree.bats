@@ -273,6 +273,23 @@ with_held_copy()
 	wait "$FERRY_PID" || status=$?
 }
 
+@test "a file that is larger than the user may write: named, exit 23" {
+	limited()
+	{
+		mkdir src
+		make_file src/large $((2 * MIB))
+		echo 1 >src/small
+		run bash -c 'ulimit -f 1024; exec "$@"' -- \
+		    "$FERRY" -P "$SSHD_PORT" -i "$SSHD_KEY" \
+		    -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS" \
+		    --stop-after 20s "${from}src/" dst
+		assert_failure 23
+		assert_line --partial 'large: cannot write: File too large'
+		assert_equal "$(ls dst)" small
+	}
+	each_way limited pull local
+}
+
 @test "what vanishes is named, all else arrives: exit 24" {
 	meanwhile()
 	{
