@@ -7,6 +7,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/notice.h"
+#include "cli/time_size.h"
 
 static const char *plural(uint64_t count)
 {
@@ -22,12 +23,13 @@ static unsigned long long number(uint64_t value)
 static void describe(const struct compare_result *result, char *text,
 		     size_t size)
 {
+	char bytes[TIME_SIZE_TEXT];
+
 	switch (result->code) {
 	case EXIT_DONE:
-		snprintf(text, size,
-			 "no difference; %llu file%s of %llu bytes in all",
-			 number(result->files), plural(result->files),
-			 number(result->bytes));
+		size_format(result->bytes, bytes);
+		snprintf(text, size, "no difference; %llu file%s, %s",
+			 number(result->files), plural(result->files), bytes);
 		break;
 	case EXIT_DIFFERENT:
 		snprintf(text, size, "%llu difference%s; %llu file%s the same",
