@@ -39,8 +39,9 @@ struct frame_pool {
 static struct frame_pool pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
 				 .room = PTHREAD_COND_INITIALIZER};
 
-/* The capacity of all frames that are not of the pool.  On its own, because it
- * changes with every small frame in every thread. */
+/* All frames that are not of the pool, in bytes, with what one without a body
+ * takes.  On its own, because it changes with every small frame in every
+ * thread. */
 static atomic_size_t small_bytes;
 
 struct frame_kind {
@@ -79,6 +80,11 @@ const char *frame_type_name(unsigned type)
 size_t frame_body_max(unsigned type)
 {
 	return type < FRAME_TYPE_COUNT ? types[type].body_max : 0;
+}
+
+static size_t small_cost(size_t capacity)
+{
+	return sizeof(struct frame) + FRAME_HEADER_SIZE + capacity;
 }
 
 /* One from the free list, or NULL; counted either way. */
@@ -134,6 +140,12 @@ int frame_pool_full(void)
 	return full;
 }
 
+int frame_small_full(void)
+{
+	return atomic_load_explicit(&small_bytes, memory_order_relaxed) >=
+	       SMALL_MAX;
+}
+
 void frame_pool_wait(int milliseconds)
 {
 	struct timespec until;
@@ -172,7 +184,7 @@ static struct frame *frame_allocate(size_t capacity)
 	frame->capacity = capacity;
 	frame->bytes = (uint8_t *)(frame + 1);
 	if (!pooled)
-		atomic_fetch_add_explicit(&small_bytes, capacity,
+		atomic_fetch_add_explicit(&small_bytes, small_cost(capacity),
 					  memory_order_relaxed);
 	return frame;
 }
@@ -201,7 +213,8 @@ void frame_free(struct frame *frame)
 	if (frame->capacity == CHUNK_BODY_MAX)
 		frame = pool_put(frame);
 	else
-		atomic_fetch_sub_explicit(&small_bytes, frame->capacity,
+		atomic_fetch_sub_explicit(&small_bytes,
+					  small_cost(frame->capacity),
 					  memory_order_relaxed);
 	free(frame);
 }

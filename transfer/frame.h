@@ -79,6 +79,8 @@ void frame_free(struct frame *); /* NULL is fine */
 #define FRAME_POOL_MAX 24
 /* 1 if that many frames of the pool, or as many bytes of others, are out. */
 int frame_pool_full(void);
+/* 1 if there are as many bytes of others alone: before any frame is taken. */
+int frame_small_full(void);
 /* Wait until it is not full, at most so long; what is not of the pool may be
  * noticed only then.  Any thread. */
 void frame_pool_wait(int milliseconds);

@@ -17,7 +17,7 @@
  * and little of the next large body, for that would have to be copied. */
 #define BEHIND_LARGE    ((size_t)4 << 10)
 #define LARGE           ((size_t)64 << 10)
-/* How long a chunk is not taken because there are too many already.  Not for
+/* How long a frame is not taken because there are too many already.  Not for
  * ever: were all of them waiting for this one, nothing would move again. */
 #define HOLD_BACK_STEP  10
 #define HOLD_BACK_STEPS 100
@@ -128,7 +128,7 @@ static enum outcome fill_body(struct lane_fd *lane, struct frame *frame)
 	return outcome;
 }
 
-/* There are chunks enough in this process: let the far end wait. */
+/* There are frames enough in this process: let the far end wait. */
 static void hold_back(struct lane_fd *lane)
 {
 	for (int step = 0; step < HOLD_BACK_STEPS; step++) {
@@ -183,7 +183,7 @@ static int read_frame(struct lane_fd *lane)
 		over(lane, outcome, lane->end > lane->start);
 		return 0;
 	}
-	if (lane->buffer[lane->start] == FRAME_CHUNK)
+	if (lane->buffer[lane->start] == FRAME_CHUNK || frame_small_full())
 		hold_back(lane);
 	switch (frame_parse_header(lane->buffer + lane->start, &frame)) {
 	case 1:

@@ -103,13 +103,14 @@ static void bad_header(struct lane_ssh *lane)
 		      digits);
 }
 
-/* 1 if a chunk must wait because the process has too many. */
+/* 1 if a frame must wait because the process has too many. */
 static int is_held(struct lane_ssh_reader *reader)
 {
 	uint64_t now;
 
-	if (reader->buffer[reader->start] != FRAME_CHUNK ||
-	    !frame_pool_full()) {
+	if (!(reader->buffer[reader->start] == FRAME_CHUNK
+		  ? frame_pool_full()
+		  : frame_small_full())) {
 		reader->held_since = 0;
 		return 0;
 	}

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -341,6 +342,46 @@ static void slow_bytes_are_heard(void **state)
 	inbox_free(inbox);
 }
 
+/* A peer that sends what nobody takes out cannot fill our memory with it, be
+ * each frame ever so small. */
+static void a_flood_is_held_back(void **state)
+{
+	enum { BLOCK = 64 << 10, ENOUGH = 16 << 20 };
+	struct inbox *inbox = inbox_create();
+	struct frame *ping = message_empty(FRAME_PING);
+	static uint8_t block[BLOCK];
+	size_t sent = 0;
+	ssize_t written;
+	int far;
+	struct lane *lane = lane_with_far(inbox, &far);
+
+	(void)state;
+	frame_seal(ping);
+	for (size_t i = 0; i < BLOCK; i += FRAME_HEADER_SIZE)
+		memcpy(block + i, ping->bytes, FRAME_HEADER_SIZE);
+	do {
+		struct pollfd slot = {.fd = far, .events = POLLOUT};
+
+		if (poll(&slot, 1, 300) == 0)
+			break; /* nobody reads any more */
+		written = send(far, block, BLOCK, MSG_DONTWAIT | MSG_NOSIGNAL);
+		assert_true(written > 0);
+		sent += (size_t)written;
+		/* The next header begins where this block was cut. */
+		written %= FRAME_HEADER_SIZE;
+		if (written > 0) {
+			write_all(far, ping->bytes + written,
+				  FRAME_HEADER_SIZE - (size_t)written);
+			sent += FRAME_HEADER_SIZE - (size_t)written;
+		}
+	} while (sent < ENOUGH);
+	assert_true(sent < ENOUGH);
+	frame_free(ping);
+	close(far);
+	lane_close(lane);
+	inbox_free(inbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +395,7 @@ int main(void)
 	    cmocka_unit_test(a_broken_pipe_kills_nobody),
 	    cmocka_unit_test(last_words_are_heard),
 	    cmocka_unit_test(slow_bytes_are_heard),
+	    cmocka_unit_test(a_flood_is_held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
