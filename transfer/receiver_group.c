@@ -444,7 +444,8 @@ static void send_one_ack(struct receiver *receiver)
 		ack.below = durable->ranges[0].end;
 		first = 1;
 	}
-	if (receiver->ack_next < first || receiver->ack_next >= durable->count)
+	if (durable->count - first <= RANGES_MAX ||
+	    receiver->ack_next < first || receiver->ack_next >= durable->count)
 		receiver->ack_next = first;
 	ack.ranges = durable->ranges + receiver->ack_next;
 	ack.range_count = durable->count - receiver->ack_next;
