@@ -26,6 +26,10 @@ struct transfer_carrier connect_carrier(struct connection *);
  * there. */
 void connect_name_host(const struct connection *, struct transfer_result *);
 
+/*
+ * Not before every lane that its carrier made was closed: they use what it
+ * holds.  NULL is fine.
+ */
 void connect_free(struct connection *); /* NULL is fine */
 
 #endif

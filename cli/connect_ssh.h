@@ -13,6 +13,7 @@ struct connect_ssh;
  * exit code then. */
 struct connect_ssh *connect_ssh_create(const struct options *,
 				       const struct location *far, int *code);
+/* Not before every lane that was made with it was closed.  NULL is fine. */
 void connect_ssh_free(struct connect_ssh *); /* NULL is fine */
 
 /* As connect of transfer_carrier; may ask the user, unless the same answer got

@@ -8,6 +8,10 @@
  * code. */
 int help_print(void);
 int help_print_subcommand(enum subcommand);
+/*
+ * "ferry VERSION" on one line, to stdout.  An exit code: EXIT_FILE_IO if stdout
+ * could not be written.
+ */
 int help_print_version(void);
 
 /* "ferry help [SUBCOMMAND]".  An exit code. */

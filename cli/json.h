@@ -21,7 +21,15 @@ int json_close(struct json_output *); /* NULL is fine */
 
 void json_start(struct json_output *, const struct job *,
 		const uint8_t uuid[16]);
+/*
+ * A session with the far end begins; again after each reconnect.  uuid may be
+ * another than that of "start": the far end went on with older staged data.
+ */
 void json_session(struct json_output *, const uint8_t uuid[16], int resumed);
+/*
+ * The figures so far, of all sessions; how often is up to the caller.
+ * bytes_per_second 0: not known yet.
+ */
 void json_progress(struct json_output *, const struct transfer_stats *,
 		   uint64_t bytes_per_second);
 /* "file", "same", "failed", "vanished", "skipped" or "resent". */
@@ -40,6 +48,7 @@ struct json_difference {
 	const struct seq_range *ranges;
 	size_t range_count;
 };
+/* One entry that differs; "mib" is put out only if there are ranges. */
 void json_difference(struct json_output *, const struct json_difference *);
 
 struct json_done {

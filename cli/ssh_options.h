@@ -30,6 +30,7 @@ struct ssh_options {
  * called in any case. */
 int ssh_options_gather(struct ssh_options *, const struct options *,
 		       const struct location *far, int *code);
+/* Frees what the struct owns, not the struct; one that is all zero is fine. */
 void ssh_options_clear(struct ssh_options *);
 
 #endif

@@ -9,6 +9,14 @@
  *   2. take the folder's own lock, which lasts as long as the process; a crash
  *      gives it back
  *   3. write the record
+ *
+ * What a crash may leave: after step 1 a folder with nothing in it, after step
+ * 2 one with a lock that nobody holds; both are removed by the next run.  A
+ * folder with a journal and no record is an agent's, on whose behalf a client
+ * elsewhere has the record, and is never touched; it is made under a shared
+ * lock of transfers/ (transfer/source_record.c), so a half-made one is not
+ * seen here.  Without a state folder a run goes on all the same: the target's
+ * own lock keeps two of them apart.
  */
 #include "cli/state.h"
 

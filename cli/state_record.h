@@ -35,6 +35,7 @@ int state_record_decode(const char *bytes, size_t length,
 int state_record_same_job(const struct state_record *,
 			  const struct state_record *);
 
+/* Frees what the struct owns and zeroes the lists, so that twice is fine. */
 void state_record_clear(struct state_record *);
 
 #endif

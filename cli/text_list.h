@@ -14,7 +14,9 @@ struct text_list {
 int text_list_add(struct text_list *, const char *);
 /* Append text, which becomes the list's; freed on failure.  NULL fails. */
 int text_list_take(struct text_list *, char *text);
+/* 1 if both have the same strings in the same order, else 0. */
 int text_list_equal(const struct text_list *, const struct text_list *);
+/* Frees all strings; the list is empty and may be used again. */
 void text_list_clear(struct text_list *);
 
 #endif

@@ -18,7 +18,11 @@ struct digest {
 	uint8_t bytes[16];
 };
 
+/* The plain XXH128 of bytes: the digest of a leaf, or of a file of one. */
 struct digest digest_of(const void *, size_t);
+/*
+ * 1 if both are the same, else 0.  Not in constant time: digests are no secret.
+ */
 int digest_equal(const struct digest *, const struct digest *); /* 1 or 0 */
 /* 32 lower-case hexadecimal digits and a NUL. */
 void digest_format(const struct digest *, char text[33]);
@@ -36,6 +40,7 @@ size_t leaf_length(uint64_t size, uint64_t index);
  */
 struct leaf_table;
 
+/* An empty one, for leaf_table_free. */
 struct leaf_table *leaf_table_create(void); /* NULL: out of memory */
 void leaf_table_free(struct leaf_table *);
 /* Set a leaf, again or for the first time.  0, or -1 when out of memory. */

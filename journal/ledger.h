@@ -34,6 +34,7 @@ struct ledger_receipt {
  */
 struct ledger *ledger_open(struct io *, int state_dir, const uint8_t uuid[16],
 			   enum ledger_side);
+/* Add a receipt; its path is copied.  It is durable only after ledger_sync. */
 int ledger_add(struct ledger *, const struct ledger_receipt *); /* 0, -1 */
 int ledger_sync(struct ledger *); /* 0, -1; what was added is durable */
 /* Syncs first, as well as it can.  NULL is fine. */

@@ -70,6 +70,7 @@ struct manifest_writer;
 struct manifest_writer *
 manifest_writer_create(int (*line)(void *cookie, const char *, size_t),
 		       void *cookie);
+/* Frees the writer, whatever was written so far; no line comes of it. */
 void manifest_writer_free(struct manifest_writer *); /* NULL is fine */
 
 /*
@@ -82,6 +83,10 @@ int manifest_write_header(struct manifest_writer *);
 int manifest_write_entry(struct manifest_writer *,
 			 const struct manifest_entry *,
 			 const struct leaf_table *leaves);
+/*
+ * The last line, with the digest of all before it: a manifest without it is
+ * refused, so it is not to be written after a failure.
+ */
 int manifest_write_trailer(struct manifest_writer *);
 
 /* So far. */
@@ -111,6 +116,7 @@ struct manifest_item {
 	const struct digest *leaves;
 };
 
+/* A reader that awaits the header. */
 struct manifest_reader *manifest_reader_create(void); /* NULL: no memory */
 void manifest_reader_free(struct manifest_reader *);  /* NULL is fine */
 

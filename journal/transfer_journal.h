@@ -71,6 +71,10 @@ struct transfer_journal *journal_open(struct io *, int dir,
 int journal_read(struct io *, int dir, struct journal_summary *, void **note,
 		 size_t *note_length);
 
+/*
+ * What the opening found, and the numbers of this session; what was added since
+ * is not counted.
+ */
 void journal_get_summary(const struct transfer_journal *,
 			 struct journal_summary *);
 
@@ -81,6 +85,10 @@ void journal_get_summary(const struct transfer_journal *,
  */
 struct journal_file *journal_find(struct transfer_journal *, const char *path,
 				  size_t path_length);
+/*
+ * Drop a file that journal_find gave and that is done with, so that its leaves
+ * cost no memory.  The record on disk stays until the next opening.
+ */
 void journal_forget(struct transfer_journal *, struct journal_file *);
 
 /* The four kinds of record; each is buffered until journal_commit.  0, -1. */
@@ -91,13 +99,19 @@ int journal_add_plan(struct transfer_journal *, const struct journal_plan *);
 int journal_add_leaves(struct transfer_journal *, uint64_t entry,
 		       uint64_t first, uint32_t count,
 		       const struct digest *digests);
+/*
+ * The entry is in place, or its end confirmed it: the next opening carries
+ * nothing of it on but the count.
+ */
 int journal_add_receipt(struct transfer_journal *, uint64_t entry);
+/* How much the whole transfer is, for "status"; the last one counts. */
 int journal_add_total(struct transfer_journal *, uint64_t files,
 		      uint64_t bytes);
 
 /* Write and sync what was added.  0 or -1: see record_log_commit. */
 int journal_commit(struct transfer_journal *);
 
+/* What was added since the last journal_commit is lost. */
 void journal_close(struct transfer_journal *); /* NULL is fine */
 
 #endif

@@ -121,6 +121,8 @@ struct engine {
 	} * operations;
 };
 
+/* Tell the engine what happened.  What it decides on is fetched with
+ * engine_next, which is due after each event. */
 void engine_handle(struct engine *, const struct engine_event *);
 /* 1 and *action, or 0: nothing more to do now. */
 int engine_next(struct engine *, struct engine_action *);

@@ -19,6 +19,10 @@ struct index_map {
 	size_t count;
 };
 
+/*
+ * Forget all and free the slots, not what the values point to.  The map is
+ * empty and may be used again; one that is all zero is fine.
+ */
 void index_map_clear(struct index_map *);
 /* Add, or replace the value.  0, or -1 when out of memory. */
 int index_map_put(struct index_map *, uint64_t index, void *value);

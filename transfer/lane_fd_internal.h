@@ -56,6 +56,10 @@ struct lane_fd {
 #define LANE_FD_SECOND      ((uint64_t)1000 * 1000 * 1000)
 
 /* The threads. */
+/*
+ * Each runs until the lane ends; the reader tells EVENT_LANE_DOWN.  They return
+ * NULL, for pthread_join.
+ */
 void *lane_fd_read(void *lane);
 void *lane_fd_write(void *lane);
 

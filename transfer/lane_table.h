@@ -27,10 +27,12 @@ struct lane_table {
  * read; more would only wait in memory. */
 #define LANE_QUEUE_MAX ((size_t)4 << 20)
 
+/* A lane came up, with nothing queued; as good as heard now. */
 void lane_table_up(struct lane_table *, uint32_t lane, uint64_t now);
 /* 1 if it was up. */
 int lane_table_down(struct lane_table *, uint32_t lane);
 void lane_table_heard(struct lane_table *, uint32_t lane, uint64_t now);
+/* So many bytes left its queue. */
 void lane_table_sent(struct lane_table *, uint32_t lane, size_t bytes);
 
 /* The lane for control frames: the lowest that is up; LANES_MAX: none. */

@@ -27,6 +27,7 @@ struct manifest_roots {
  * NULL: no memory).  manifest_roots_release is due both times. */
 int manifest_roots_set(struct manifest_roots *,
 		       const struct manifest_walk_config *, char **text);
+/* Frees what the struct owns, also after manifest_roots_set failed. */
 void manifest_roots_release(struct manifest_roots *);
 
 #endif

@@ -25,7 +25,15 @@ struct message_hello {
 	uint16_t version_lowest;
 	uint16_t version_highest;
 };
+/*
+ * The first frame each way.  Its first bytes are what greeting_find looks for,
+ * so its size and its place for the nonce can never change.
+ */
 struct frame *message_hello_encode(const struct message_hello *);
+/*
+ * Whether the versions overlap with ours, and the nonce is ours, is for the
+ * caller to see.
+ */
 int message_hello_decode(const struct frame *, struct message_hello *);
 
 /* The client says what is to be done. */
@@ -54,7 +62,9 @@ struct message_open {
 	size_t path_count; /* 1..OPEN_PATHS_MAX */
 };
 struct frame *message_open_encode(const struct message_open *);
+/* Refuses unknown operations and options.  *open is empty after -1. */
 int message_open_decode(const struct frame *, struct message_open *);
+/* Frees the paths of what message_open_decode made; twice is fine. */
 void message_open_free(struct message_open *);
 
 /* The sending end says what it has, before the receiver looks at its target. */
@@ -71,7 +81,9 @@ struct message_offer {
 	const char *name;    /* OFFER_SINGLE: the source's name */
 	size_t name_length;
 };
+/* E2BIG for a name of more than 255 bytes. */
 struct frame *message_offer_encode(const struct message_offer *);
+/* The name, if any, is one that entry_path_valid takes, without "/". */
 int message_offer_decode(const struct frame *, struct message_offer *);
 
 /* The receiving end is ready: the numbers of this session. */
@@ -84,6 +96,7 @@ struct message_ready {
 	uint64_t next_seq;
 };
 struct frame *message_ready_encode(const struct message_ready *);
+/* Refuses epoch 0, which is that of the frames before READY. */
 int message_ready_decode(const struct frame *, struct message_ready *);
 
 /* One planned entry.  Decode makes *entry; the caller owns it. */
@@ -113,6 +126,10 @@ struct message_need {
 	const uint8_t *digests; /* leaf_count * 16 bytes */
 };
 struct frame *message_need_encode(const struct message_need *);
+/*
+ * Whether the leaves are within the entry is for the caller to see: the frame
+ * does not say how large that is.
+ */
 int message_need_decode(const struct frame *, struct message_need *);
 
 /* One leaf.  CHUNK_WHOLE: the only chunk of its file; commit it when durable.
@@ -145,6 +162,7 @@ struct message_keep {
 				     by the caller */
 };
 struct frame *message_keep_encode(const struct message_keep *);
+/* At least one range, sorted; of leaves that the entry may not have. */
 int message_keep_decode(const struct frame *, struct message_keep *);
 
 /* All is sent, and the source was unchanged: this is the whole file.
@@ -156,6 +174,7 @@ struct message_commit {
 	struct digest file;
 };
 struct frame *message_commit_encode(const struct message_commit *);
+/* Refuses flags that are not known: one could change what COMMIT means. */
 int message_commit_decode(const struct frame *, struct message_commit *);
 
 /* The sender gives an entry up; the receiver forgets it, keeps staged data.
@@ -170,6 +189,10 @@ struct message_ack {
 	struct seq_range *ranges; /* decode: malloc'd, owned by the caller */
 };
 struct frame *message_ack_encode(const struct message_ack *);
+/*
+ * The ranges lie above below and do not touch it or each other.  They may name
+ * seqs that were never sent: who uses them looks.
+ */
 int message_ack_decode(const struct frame *, struct message_ack *);
 
 /* Send this seq again. */
@@ -184,6 +207,7 @@ struct message_nack {
 	enum nack_reason reason;
 };
 struct frame *message_nack_encode(const struct message_nack *);
+/* seq and entry need not belong together: who uses them looks. */
 int message_nack_decode(const struct frame *, struct message_nack *);
 
 /* The end of one entry. */
@@ -201,7 +225,9 @@ struct message_receipt {
 	size_t text_length; /* at most TEXT_MAX */
 };
 #define TEXT_MAX 1024
+/* A text beyond TEXT_MAX is cut. */
 struct frame *message_receipt_encode(const struct message_receipt *);
+/* A text comes with RECEIPT_FAILED only; it may hold any bytes but NUL. */
 int message_receipt_decode(const struct frame *, struct message_receipt *);
 
 /* Sender to receiver: a source that cannot be sent.  If it was announced, this
@@ -220,7 +246,12 @@ struct message_problem {
 	const char *text;
 	size_t text_length;
 };
+/* A text beyond TEXT_MAX and a path beyond ENTRY_PATH_MAX are cut. */
 struct frame *message_problem_encode(const struct message_problem *);
+/*
+ * path and text hold any bytes but NUL; the path is for people only, and is not
+ * checked as one.
+ */
 int message_problem_decode(const struct frame *, struct message_problem *);
 
 /* The sender's figures, at most once: a newer one replaces a lost one. */
@@ -230,7 +261,9 @@ struct message_stats {
 	uint64_t bytes_sent; /* chunk payload put on lanes, resends included */
 	uint64_t chunks_resent;
 };
+/* May be lost: nothing is done to repeat it. */
 struct frame *message_stats_encode(const struct message_stats *);
+/* Any figures are taken: they are shown and nothing else. */
 int message_stats_decode(const struct frame *, struct message_stats *);
 
 /* The end.  ERROR is for the user: code is the exit code. */
@@ -239,7 +272,9 @@ struct message_error {
 	const char *text;
 	size_t text_length;
 };
+/* A text beyond TEXT_MAX is cut. */
 struct frame *message_error_encode(const struct message_error *);
+/* The code may be any byte; who takes it refuses 0, which is no error. */
 int message_error_decode(const struct frame *, struct message_error *);
 
 /* FLUSH, PING, PONG and BYE have no body. */

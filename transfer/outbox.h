@@ -22,6 +22,7 @@ struct outbox {
 	int failed; /* an action was lost to lack of memory */
 };
 
+/* Frees the frames and tasks that were not fetched; it is as new. */
 void outbox_clear(struct outbox *);
 
 /* Move a frame or a task to the caller.  NULL (out of memory while it was

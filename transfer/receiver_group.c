@@ -4,6 +4,22 @@
  * journaled, then acknowledged.  A group also makes the renames durable that
  * were done before it began, and so brings their receipts.  One group is out
  * at a time; chunks for the next go on arriving meanwhile.
+ *
+ *  1. Leaves that were written, plans and placed entries are noted for the
+ *     open group; the first of them starts its clock.
+ *  2. It is due when it holds group_bytes or GROUP_ENTRIES_MAX, when
+ *     group_time is over, or when the sender has said FLUSH and all that came
+ *     before has been worked off: then nobody gains by waiting.
+ *  3. TASK_GROUP takes what there is; a new group is open from then on.
+ *  4. It comes back: leaves are durable, ACK goes out, and then the receipts
+ *     of what was renamed before the group began.
+ *
+ * What may go wrong: the task fails, and the session ends with nothing of the
+ * group acknowledged, for after a failed sync nobody knows what is on disk; an
+ * entry is dropped while the group is out, so its leaves are no more counted,
+ * and busy keeps it until the group is back; a leaf of an earlier run proved
+ * damaged, and only when the journal has taken back what it says of it is the
+ * sender asked for it again, or a crash in between would believe the old claim.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -150,17 +150,30 @@ void receiver_send(struct receiver *, struct frame *); /* control lane */
  * the sender does not read. */
 void receiver_send_again(struct receiver *, struct frame *);
 void receiver_fail(struct receiver *, int code, const char *text);
+/*
+ * The session ends; callers go on without looking, for a closed outbox takes
+ * nothing more.
+ */
 void receiver_out_of_memory(struct receiver *);
 /* The task failed in a way that no other entry would survive: ENOSPC, EIO
  * and the like.  1 if so; the session is then over. */
 int receiver_disk_failed(struct receiver *, const struct task *);
 void receiver_push(struct incoming_list *, struct incoming *);
+/* The one that has waited longest, or NULL. */
 struct incoming *receiver_pop(struct incoming_list *);
 
 /* receiver_entry.c: ENTRY, what is there, NEED */
 void receiver_entry(struct receiver *, const struct frame *);
 void receiver_examined(struct receiver *, struct task *);
+/*
+ * A leaf of what was there was hashed for NEED; one that could not be read
+ * counts as missing.
+ */
 void receiver_hashed(struct receiver *, struct task *);
+/*
+ * Ask for TASK_EXAMINE and TASK_HASH, as many as may be out.  After every
+ * event.
+ */
 void receiver_examine_more(struct receiver *);
 /* One task or list less; frees it if it was dropped and nothing is left. */
 void receiver_idle(struct receiver *, struct incoming *);
@@ -170,7 +183,12 @@ void receiver_release(struct incoming *); /* free all of it, now */
 /* It is at an end: tell the sender and the user; drop it. */
 void receiver_failed(struct receiver *, struct incoming *, const char *text);
 void receiver_finished(struct receiver *, struct incoming *);
+/*
+ * The sender gives an entry up.  Answered with its receipt also if it is not
+ * known: the first answer may be lost.
+ */
 void receiver_withdraw(struct receiver *, const struct frame *);
+/* As WITHDRAW, and the user hears of it, once. */
 void receiver_problem(struct receiver *, const struct frame *);
 /* Nothing more will come for this number of an entry. */
 void receiver_settle(struct receiver *, uint64_t index);
@@ -182,10 +200,27 @@ void receiver_receipt_again(struct receiver *, uint64_t index);
 /* receiver_chunk.c: CHUNK, KEEP, COMMIT, writing */
 void receiver_chunk(struct receiver *, struct frame **);
 void receiver_keep(struct receiver *, const struct frame *);
+/*
+ * All of the entry was sent.  It is placed when invariant 3 holds; until then
+ * this is only noted.
+ */
 void receiver_commit(struct receiver *, const struct frame *);
+/*
+ * A TASK_WRITE came back: on success its leaf goes into the open group, and is
+ * not durable yet.
+ */
 void receiver_written(struct receiver *, struct task *);
+/*
+ * A staged leaf from an earlier run was read back.  It counts as durable only
+ * if its digest is the journal's; else the journal takes it back and the sender
+ * is asked for it.
+ */
 void receiver_verified(struct receiver *, struct task *);
 void receiver_verify_more(struct receiver *);
+/*
+ * Ask for a leaf again.  It must not be in taken any more, or what comes is
+ * ignored as a duplicate.
+ */
 void receiver_nack(struct receiver *, const struct incoming *, uint64_t leaf,
 		   enum nack_reason);
 /* Have its unverified leaves hashed. */
@@ -203,16 +238,22 @@ void receiver_group_leaf(struct receiver *, struct incoming *, uint64_t leaf);
  * for those that it speaks of. */
 void receiver_group_damaged(struct receiver *, struct incoming *,
 			    uint64_t leaf);
+/* The next group journals the plan of the entry, before any leaf of it. */
 void receiver_group_plan(struct receiver *, struct incoming *);
 /* It is in place; the next group is to make sure that it stays. */
 void receiver_group_placed(struct receiver *, struct incoming *);
 void receiver_group_done(struct receiver *, struct task *);
+/* A TASK_PLACE came back: each entry waits for a group, or has failed. */
 void receiver_placed(struct receiver *, struct task *);
 void receiver_commit_more(struct receiver *); /* start what is due */
 void receiver_send_ack(struct receiver *);
 /* The session is over: make durable what is written. */
 void receiver_group_last(struct receiver *);
 uint64_t receiver_group_deadline(const struct receiver *);
+/*
+ * At the end of the engine: the open group and the one that is out, without a
+ * look at what they hold.
+ */
 void receiver_group_free(struct receiver *);
 
 #endif

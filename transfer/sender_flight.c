@@ -7,6 +7,27 @@
  * arrived all the same, so it keeps its place in the window while it waits in
  * the resend queue, and goes before all that was never sent; only so are the
  * bytes that a crash can make us repeat bounded by the window.
+ *
+ *  1. A chunk was given to a lane: its flight joins the end of the ring, so
+ *     the ring is in order of sending.
+ *  2. ACK names its seq: the flight ends, its room in the window is free, and
+ *     this end's journal is told.
+ *
+ * What may go wrong, and what makes the chunk go again:
+ *
+ *  - its lane dies: all flights of that lane wait in the resend queue;
+ *  - NACK, for damage on the way: the same, and the fifth time for one leaf
+ *    the file is given up.  NACK for what an earlier run staged has no flight:
+ *    the leaf goes from trusted to todo;
+ *  - no word of anything for config.resend_time, doubled up to 64 times as
+ *    long while nothing comes: sender_scan asks for the answers that are due,
+ *    and only if nothing at all was confirmed meanwhile are chunks sent again,
+ *    for on a slow line they merely wait;
+ *  - the ACK for the first copy comes while the second one is read: the flight
+ *    ends, and sender_fly_again says that the second need not go.
+ *
+ * A kept leaf (KEEP, length 0) has a flight too, but takes no room in the
+ * window: when it is lost, it goes back to same and is said again.
  */
 #include <stdint.h>
 #include <stdlib.h>

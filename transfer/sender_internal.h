@@ -134,7 +134,12 @@ struct sender {
 void sender_send(struct sender *, struct frame *); /* on the control lane */
 void sender_fail(struct sender *, int code, const char *text);
 void sender_out_of_memory(struct sender *);
+/*
+ * There is work to do for it: at the end of the queue, unless it is in it,
+ * withdrawn, or gone.
+ */
 void sender_queue(struct sender *, struct outgoing *);
+/* Takes time that grows with the queue: for what leaves out of turn. */
 void sender_unqueue(struct sender *, struct outgoing *);
 /* Take it out of the transfer; freed now or when its tasks are back. */
 void sender_drop(struct sender *, struct outgoing *);
@@ -182,9 +187,23 @@ void sender_resend(struct sender *);
 /* It was read and goes on lane; 0: it need not go any more. */
 int sender_fly_again(struct sender *, struct outgoing *, uint64_t leaf,
 		     uint32_t lane);
+/* What it names is confirmed for good.  Numbers that are in no flight are
+ * passed over. */
 void sender_ack(struct sender *, const struct frame *);
+/*
+ * The receiver has not the leaf.  Late ones are passed over; the fifth for a
+ * digest of one leaf gives its file up.
+ */
 void sender_nack(struct sender *, const struct frame *);
+/*
+ * All that was sent on it and is not confirmed waits to be read and sent again,
+ * in its place in the window.
+ */
 void sender_lane_lost(struct sender *, uint32_t lane);
+/*
+ * Nothing of an entry needs an answer any more: give its room in the window
+ * back.
+ */
 void sender_forget_flights(struct sender *, struct outgoing *);
 void sender_scan(struct sender *); /* repeat what was not answered */
 

@@ -22,6 +22,7 @@ int session_end(struct session *, int code, char *text);
 /* Ask and tell the observer if it is time, ten times a second; -1 if it wants
  * the end. */
 #define WATCH_INTERVAL ((uint64_t)100 * 1000 * 1000)
+/* Does nothing if the last time was less than WATCH_INTERVAL ago. */
 int session_watch(struct session *);
 
 #endif

@@ -36,10 +36,15 @@ struct source *source_open(const struct source_config *, struct message_offer *,
 int source_open_journal(struct source *, const uint8_t uuid[16],
 			struct journal_summary *summary);
 
+/*
+ * Do a task of the reading end, and leave how it went in the task.  May take as
+ * long as the disk does.
+ */
 void source_run(struct source *, struct task *);
 
 /* The whole job is done: drop the journal, keep the ledger. */
 void source_finish(struct source *);
+/* Closes all; the journal stays, for the next session.  NULL is fine. */
 void source_close(struct source *);
 
 #endif

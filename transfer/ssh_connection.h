@@ -34,8 +34,11 @@ int ssh_connection_start(struct ssh_connection *, const char *command);
 /* What the parts need of each other. */
 const struct ssh_config *
 ssh_connection_config(const struct ssh_connection *connection);
+/* Made with the connection, and non-blocking; for the thread that owns it. */
 LIBSSH2_SESSION *ssh_connection_session(const struct ssh_connection *);
+/* NULL before ssh_connection_start. */
 LIBSSH2_CHANNEL *ssh_connection_channel(const struct ssh_connection *);
+/* Where what libssh2 wrote may still wait to be sent. */
 struct ssh_socket *ssh_connection_socket(struct ssh_connection *);
 
 /*

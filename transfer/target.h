@@ -44,7 +44,16 @@ enum target_result {
 enum target_result target_open(const struct target_config *, struct target **,
 			       struct message_ready *ready, char **text);
 
+/*
+ * Do a task of the writing end, and leave how it went in the task: one thread
+ * per queue at a time.
+ */
 void target_run(struct target *, struct task *);
+/*
+ * No task is out any more.  Without a TASK_CLOSE before it all that is staged
+ * stays for the next session, and the folder gets its own mode back.  NULL is
+ * fine.
+ */
 void target_close(struct target *);
 
 #endif

@@ -111,6 +111,7 @@ void target_fault(const struct target *, struct task *, const struct entry *,
 /* 0, or -1 with errno: times as the entry has them. */
 int target_set_times(const struct target *, int descriptor,
 		     const struct entry *);
+/* The same for a symbolic link, which is not followed. */
 int target_set_times_at(const struct target *, int dir, const char *name,
 			const struct entry *);
 /* The permission bits that an entry may have. */

@@ -7,6 +7,16 @@
  *   3. run a session as the reading end (push), as the writing end (pull), or
  *      take the lines of a manifest (verify)
  *   4. when the connection was lost: wait as retry.h says, begin anew
+ *
+ * What holds across sessions:
+ *
+ *  - Each session opens its source or target and its journal anew: what was
+ *    confirmed is known from the disk alone, as after a crash.
+ *  - A session that confirmed something makes the count of failures begin
+ *    again, so a bad line that moves on is never given up; request->give_up
+ *    bounds how long one that does not move is tried.
+ *  - Of the figures, what an earlier session of this run brought counts as
+ *    sent, though the later one finds it in place.
  */
 #include "transfer/transfer.h"
 

@@ -70,6 +70,11 @@ struct transfer_result {
 	struct transfer_stats stats; /* of all sessions together */
 };
 
+/*
+ * Run to the end, with all its retries, in the calling thread.  *result is
+ * filled in whatever happens, and its text is the caller's.  request must stay
+ * as it is meanwhile.
+ */
 void transfer_run(const struct transfer_request *, struct transfer_result *);
 
 /*
