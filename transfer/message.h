@@ -95,6 +95,10 @@ struct message_ready {
 	uint64_t next_entry; /* the sender numbers from here */
 	uint64_t next_seq;
 };
+/*
+ * What the far end may count on from then on: the lock is held, the journal
+ * open.
+ */
 struct frame *message_ready_encode(const struct message_ready *);
 /* Refuses epoch 0, which is that of the frames before READY. */
 int message_ready_decode(const struct frame *, struct message_ready *);
@@ -173,6 +177,7 @@ struct message_commit {
 	uint8_t flags;
 	struct digest file;
 };
+/* To be sent when the source was seen unchanged after its last leaf. */
 struct frame *message_commit_encode(const struct message_commit *);
 /* Refuses flags that are not known: one could change what COMMIT means. */
 int message_commit_decode(const struct frame *, struct message_commit *);
@@ -206,6 +211,7 @@ struct message_nack {
 	uint64_t entry;
 	enum nack_reason reason;
 };
+/* Of a leaf that was not taken, or is not there any more. */
 struct frame *message_nack_encode(const struct message_nack *);
 /* seq and entry need not belong together: who uses them looks. */
 int message_nack_decode(const struct frame *, struct message_nack *);

@@ -145,6 +145,10 @@ struct receiver {
 #define REMEMBERED_RANGES_MAX ((size_t)1 << 16)
 
 /* receiver.c */
+/*
+ * On the control lane, which may be none any more: then it is lost, as on a
+ * lane that dies.
+ */
 void receiver_send(struct receiver *, struct frame *); /* control lane */
 /* An answer that the sender asks for again if it does not come: not sent while
  * the sender does not read. */

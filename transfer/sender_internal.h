@@ -131,6 +131,7 @@ struct sender {
 #define CHANGES_MAX     3
 
 /* sender.c */
+/* It is lost if that dies; sender_scan repeats what has no answer. */
 void sender_send(struct sender *, struct frame *); /* on the control lane */
 void sender_fail(struct sender *, int code, const char *text);
 void sender_out_of_memory(struct sender *);

@@ -151,6 +151,7 @@ int target_read_basis(struct target *, const struct entry *, int basis,
 /* Close what is open of an entry's files; UINT64_MAX: of all. */
 void target_forget_bases(struct target *, uint64_t index);
 
+/* Stage one chunk.  Nothing of it is durable yet. */
 void target_write(struct target *, struct task *);   /* target_write.c */
 void target_discard(struct target *, struct task *); /* target_write.c */
 /* Have the entry's staged file open in *staged for reading and writing; it is
@@ -170,6 +171,10 @@ void target_commit_end(struct target *);
  * them may be gone. */
 void target_descriptor_close_all(struct target *);
 
+/*
+ * Sync, then journal, then ledger.  After a failed sync nothing is journaled,
+ * and the session must end.
+ */
 void target_group(struct target *, struct task *); /* target_group.c */
 /* Make durable what names were made or changed and are in no group yet.  0 or
  * -1. */
@@ -177,6 +182,10 @@ int target_sync_names(struct target *);
 /* A name in the folder of path was changed, or path's own attributes. */
 void target_note_renamed(struct target *, const char *path, size_t length);
 
+/*
+ * Of entries of which a group has made all leaves durable; the renames are
+ * durable only after the next group.
+ */
 void target_place(struct target *, struct task *); /* target_place.c */
 
 /* target_across.c: rename between two file systems, by copying.  Durable when
