@@ -375,16 +375,12 @@ static void ask_again(struct sender *sender, uint64_t overdue)
 	sender->unflushed = 1;
 }
 
-void sender_scan(struct sender *sender)
+/* Chunks: only when nothing at all was confirmed for so long, for on a slow
+ * line many of them wait in buffers that are not ours. */
+static void resend_overdue(struct sender *sender, uint64_t overdue)
 {
-	uint64_t overdue = sender->config.resend_time
-			   << (sender->scans < 6 ? sender->scans : 6);
 	struct flight *flight = sender->flights.next;
 
-	sender->next_scan = sender->now + sender->config.resend_time;
-	ask_again(sender, overdue);
-	/* Chunks: only when nothing at all was confirmed for so long, for on a
-	 * slow line many of them wait in buffers that are not ours. */
 	if (sender->progress + overdue > sender->now)
 		return;
 	sender->scans++;
@@ -396,4 +392,15 @@ void sender_scan(struct sender *sender)
 			requeue(sender, flight);
 		flight = next;
 	}
+}
+
+void sender_scan(struct sender *sender)
+{
+	uint64_t overdue = sender->config.resend_time
+			   << (sender->scans < 6 ? sender->scans : 6);
+
+	sender->next_scan = sender->now + sender->config.resend_time;
+	/* First, while nothing that is asked is in the lanes' queues. */
+	resend_overdue(sender, overdue);
+	ask_again(sender, overdue);
 }
