@@ -463,8 +463,9 @@ static void send_one_ack(struct receiver *receiver)
 	if (durable->count - first <= RANGES_MAX ||
 	    receiver->ack_next < first || receiver->ack_next >= durable->count)
 		receiver->ack_next = first;
-	ack.ranges = durable->ranges + receiver->ack_next;
 	ack.range_count = durable->count - receiver->ack_next;
+	if (ack.range_count > 0)
+		ack.ranges = &durable->ranges[receiver->ack_next];
 	if (ack.range_count > RANGES_MAX)
 		ack.range_count = RANGES_MAX;
 	receiver->ack_next += ack.range_count;

@@ -655,7 +655,7 @@ static void a_leaf_that_cannot_be_kept_comes_anew(void **state)
 {
 	struct rig *rig = *state;
 	const uint64_t size = 2 * LEAF;
-	struct seq_range range = {0, 2};
+	struct seq_range range = {0, 1};
 	struct message_keep keep = {10, 1, &range};
 	struct task *task;
 
@@ -663,7 +663,6 @@ static void a_leaf_that_cannot_be_kept_comes_anew(void **state)
 	examined(rig, EXAMINE_TARGET, rig_leaves(size, 0, 1), size);
 	rig_forget_frames(rig);
 	rig_hear(rig, message_keep_encode(&keep));
-	nacked(rig, 101, NACK_LOST); /* of that one it knows nothing */
 	task = rig_task(rig, TASK_WRITE);
 	assert_int_equal(task->write->basis, BASIS_TARGET);
 	rig_back_failed(rig, task, EBADMSG, "changed");
@@ -955,6 +954,8 @@ static struct frame *early_end(void)
 static struct frame *wrong_frame(unsigned number)
 {
 	static struct seq_range beyond = {1, 4};
+	static struct seq_range untold = {0, 1};
+	static const struct message_keep keep_untold = {10, 1, &untold};
 	static const struct message_keep keep = {10, 1, &beyond};
 	static const struct message_ack ack = {0, 0, NULL};
 	static const struct message_error no_error = {.code = 0, .text = ""};
@@ -993,6 +994,8 @@ static struct frame *wrong_frame(unsigned number)
 		return message_empty(FRAME_STATS);
 	case 15:
 		return message_empty(FRAME_PROBLEM);
+	case 16:
+		return message_keep_encode(&keep_untold);
 	default:
 		return NULL;
 	}
