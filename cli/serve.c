@@ -11,16 +11,8 @@
 #include "cli/help.h"
 #include "cli/notice.h"
 #include "cli/state.h"
+#include "journal/hexadecimal.h"
 #include "transfer/transfer.h"
-
-static int parse_digit(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	return -1;
-}
 
 /* 32 hexadecimal digits.  0 or -1. */
 static int parse_nonce(const char *text, uint8_t nonce[16])
@@ -28,8 +20,8 @@ static int parse_nonce(const char *text, uint8_t nonce[16])
 	if (strlen(text) != 32)
 		return -1;
 	for (int i = 0; i < 16; i++) {
-		int high = parse_digit(text[2 * i]);
-		int low = parse_digit(text[2 * i + 1]);
+		int high = hex_value(text[2 * i]);
+		int low = hex_value(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return -1;

@@ -7,6 +7,7 @@
 
 #include <xxhash.h>
 
+#include "journal/hexadecimal.h"
 #include "journal/little_endian.h"
 
 struct digest digest_of(const void *data, size_t size)
@@ -35,23 +36,11 @@ void digest_format(const struct digest *digest, char text[33])
 	*text = '\0';
 }
 
-/* -1: no digit. */
-static int digit_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return -1;
-}
-
 int digest_parse(const char *text, struct digest *digest)
 {
 	for (size_t i = 0; i < sizeof(digest->bytes); i++) {
-		int high = digit_value(text[2 * i]);
-		int low = high == -1 ? -1 : digit_value(text[2 * i + 1]);
+		int high = hex_value_any_case(text[2 * i]);
+		int low = high == -1 ? -1 : hex_value_any_case(text[2 * i + 1]);
 
 		if (low == -1)
 			return -1;

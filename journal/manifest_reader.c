@@ -14,6 +14,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "journal/hexadecimal.h"
 #include "journal/manifest_format.h"
 
 enum state { AT_HEADER, AT_ENTRY, AT_LEAVES, AT_END };
@@ -109,18 +110,11 @@ static int take_number(struct manifest_reader *reader, json_t *object,
 	return 0;
 }
 
-static int digit_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 static int decode_hex(const char *hex, size_t length, char *bytes)
 {
 	for (size_t i = 0; i < length; i++) {
-		int high = digit_value(hex[2 * i]);
-		int low = digit_value(hex[2 * i + 1]);
+		int high = hex_value(hex[2 * i]);
+		int low = hex_value(hex[2 * i + 1]);
 
 		if (high == -1 || low == -1)
 			return -1;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "journal/hexadecimal.h"
+
 int uuid_create(struct io *io, uint8_t uuid[16])
 {
 	uint8_t bytes[16];
@@ -45,18 +47,6 @@ void uuid_format(const uint8_t uuid[16], char text[UUID_TEXT_SIZE])
 	*text = 0;
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int digit_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return -1;
-}
-
 int uuid_parse(const char *text, uint8_t uuid[16])
 {
 	uint8_t parsed[16];
@@ -67,10 +57,10 @@ int uuid_parse(const char *text, uint8_t uuid[16])
 
 		if (has_dash(i) && *text++ != '-')
 			return -1;
-		high = digit_value(*text);
+		high = hex_value_any_case(*text);
 		if (high == -1)
 			return -1; /* before the end of text is passed */
-		low = digit_value(text[1]);
+		low = hex_value_any_case(text[1]);
 		if (low == -1)
 			return -1;
 		parsed[i] = (uint8_t)(high << 4 | low);

@@ -84,6 +84,23 @@ struct digest entry_version(const struct stat *stat)
 	return digest_of(bytes, sizeof(bytes));
 }
 
+struct journal_plan entry_plan(const struct entry *entry, const char *path,
+			       size_t path_length)
+{
+	struct journal_plan plan = {
+	    .entry = entry->index,
+	    .first_seq = entry->first_seq,
+	    .size = entry->size,
+	    .mtime_seconds = entry->mtime_seconds,
+	    .mtime_nanoseconds = entry->mtime_nanoseconds,
+	    .version = entry->version,
+	    .path = path,
+	    .path_length = path_length,
+	};
+
+	return plan;
+}
+
 uint64_t entry_chunks(const struct entry *entry)
 {
 	return entry->type == ENTRY_FILE ? leaf_count(entry->size) : 0;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "journal/digest.h"
+#include "journal/transfer_journal.h"
 
 /*
  * One thing in a transfer.  The walk of the source is depth first and sorted
@@ -64,6 +65,11 @@ struct entry *entry_share(struct entry *);
  * between two machines.
  */
 struct digest entry_version(const struct stat *);
+
+/* An entry's plan as both ends journal it; path, which stays the caller's, is
+ * what it is called at this end. */
+struct journal_plan entry_plan(const struct entry *, const char *path,
+			       size_t path_length);
 
 /* The number of chunks of an entry: leaf_count(size) for a file, else 0. */
 uint64_t entry_chunks(const struct entry *);

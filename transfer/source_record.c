@@ -103,16 +103,8 @@ int source_open_journal(struct source *source, const uint8_t uuid[16],
 
 static int record_plan(struct source *source, const struct entry *entry)
 {
-	struct journal_plan plan = {
-	    .entry = entry->index,
-	    .first_seq = entry->first_seq,
-	    .size = entry->size,
-	    .mtime_seconds = entry->mtime_seconds,
-	    .mtime_nanoseconds = entry->mtime_nanoseconds,
-	    .version = entry->version,
-	    .path = entry->path,
-	    .path_length = entry->path_length,
-	};
+	struct journal_plan plan =
+	    entry_plan(entry, entry->path, entry->path_length);
 
 	return journal_add_plan(source->journal, &plan);
 }

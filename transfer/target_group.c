@@ -144,19 +144,12 @@ static int sync_disk(struct target *target, const struct task_group *group)
 
 static int add_plan(struct target *target, const struct entry *entry)
 {
-	struct journal_plan plan = {
-	    .entry = entry->index,
-	    .first_seq = entry->first_seq,
-	    .size = entry->size,
-	    .mtime_seconds = entry->mtime_seconds,
-	    .mtime_nanoseconds = entry->mtime_nanoseconds,
-	    .version = entry->version,
-	    .path = target_path(target, entry),
-	};
+	const char *path = target_path(target, entry);
+	struct journal_plan plan;
 
-	if (entry->type != ENTRY_FILE || plan.path == NULL)
+	if (entry->type != ENTRY_FILE || path == NULL)
 		return 0;
-	plan.path_length = strlen(plan.path);
+	plan = entry_plan(entry, path, strlen(path));
 	return journal_add_plan(target->journal, &plan);
 }
 
