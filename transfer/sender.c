@@ -323,6 +323,9 @@ static void frame_came(struct sender *sender, uint32_t lane,
 	case FRAME_BYE:
 		if (sender->bye_sent)
 			outbox_finish(&sender->outbox);
+		else
+			sender_fail(sender, EXIT_PROTOCOL,
+				    "the far end left before all was sent");
 		break;
 	case FRAME_ERROR:
 		far_error(sender, frame);

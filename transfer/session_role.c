@@ -115,6 +115,7 @@ static int open_target(struct session *session,
 	enum target_result result;
 	struct frame *frame;
 	char *text = NULL;
+	int error;
 
 	if (session_expect(session, FRAME_OFFER, &frame) == -1)
 		return -1;
@@ -125,14 +126,17 @@ static int open_target(struct session *session,
 	}
 	config.offer = &offer;
 	result = target_open(&config, target, ready, &text);
+	error = errno;
 	if (result != TARGET_OPEN && text == NULL &&
-	    asprintf(&text, "%s: %s", config.path, strerror(errno)) == -1)
+	    asprintf(&text, "%s: %s", config.path, strerror(error)) == -1)
 		text = NULL;
 	frame_free(frame);
 	if (result == TARGET_OPEN)
 		return 0;
+	if (result == TARGET_HELD)
+		return session_fail_text(session, EXIT_HELD, text);
 	return session_fail_text(
-	    session, result == TARGET_HELD ? EXIT_HELD : EXIT_FILE_IO, text);
+	    session, error == EPROTO ? EXIT_PROTOCOL : EXIT_FILE_IO, text);
 }
 
 static uint64_t higher(uint64_t one, uint64_t other)

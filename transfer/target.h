@@ -33,7 +33,7 @@ struct target_config {
 enum target_result {
 	TARGET_OPEN,  /* *target is ready */
 	TARGET_HELD,  /* another run holds it: *text says who; exit 75 */
-	TARGET_FAILED /* errno, *text: "path: why" */
+	TARGET_FAILED /* errno, *text: "path: why"; EPROTO: by the peer */
 };
 
 /*

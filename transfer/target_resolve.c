@@ -207,7 +207,7 @@ static int set_names(struct target *target, const struct target_config *config,
 	if (strlen(target->offered) != offer->name_length ||
 	    !is_file_name(target->offered) ||
 	    !target_is_asked(target, target->offered)) {
-		errno = EINVAL;
+		errno = EPROTO;
 		return -1;
 	}
 	return 0;
@@ -220,6 +220,9 @@ static char *why_not(const char *path, int error)
 	char *text;
 
 	switch (error) {
+	case EPROTO:
+		return strdup("the far end offers a file that was not asked "
+			      "for");
 	case ENOENT:
 		advice = "make the folder that it is to be in first";
 		break;
