@@ -22,8 +22,8 @@
 
 /* Every one in the plain build, some of them where it would take minutes. */
 #if SANITIZE_ADDRESS || SANITIZE_THREAD
-#define BIT_STRIDE 61
-#define CUT_STRIDE 7
+#define BIT_STRIDE 307
+#define CUT_STRIDE 31
 #else
 #define BIT_STRIDE 1
 #define CUT_STRIDE 1
