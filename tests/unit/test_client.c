@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Goal: a client is served by an agent that speaks the protocol, and whatever
+ * else one says is the end of it: an exit code and a word; and nothing is
+ * written but what was asked for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/peer_rig.h"
+#include "tests/unit/scratch.h"
+
+struct fixture {
+	struct scratch scratch;
+	char target[100];
+	char source[100];
+	char *sources[1];
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	scratch_make(&fixture->scratch);
+	scratch_folder(&fixture->scratch, "d");
+	scratch_folder(&fixture->scratch, "outside");
+	scratch_text(&fixture->scratch, "outside/x", "mine");
+	scratch_text(&fixture->scratch, "f", "hello");
+	snprintf(fixture->target, sizeof(fixture->target), "%s/d",
+		 fixture->scratch.path);
+	snprintf(fixture->source, sizeof(fixture->source), "%s/f",
+		 fixture->scratch.path);
+	fixture->sources[0] = fixture->source;
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	scratch_holds(&fixture->scratch, "outside/x", "mine", 4);
+	scratch_holds(&fixture->scratch, "f", "hello", 5);
+	scratch_remove(&fixture->scratch);
+	free(fixture);
+	return 0;
+}
+
+static void push(struct fixture *fixture, struct peer *peer)
+{
+	peer_client(peer, OPERATION_PUSH, fixture->sources, 1, "far");
+}
+
+static void pull(struct fixture *fixture, struct peer *peer)
+{
+	peer_client(peer, OPERATION_PULL, fixture->sources, 1, fixture->target);
+}
+
+/* A pull up to READY. */
+static void begin_pull(struct fixture *fixture, struct peer *peer)
+{
+	pull(fixture, peer);
+	peer_accept(peer);
+	peer_offer(peer, NULL);
+	peer_take_ready(peer);
+}
+
+/* A push up to READY; the epoch is ours to choose. */
+static void begin_push(struct fixture *fixture, struct peer *peer)
+{
+	struct message_ready ready = {.epoch = 33};
+
+	memset(ready.uuid, 5, sizeof(ready.uuid));
+	push(fixture, peer);
+	peer_accept(peer);
+	peer_hear(peer, FRAME_OFFER);
+	peer_say(peer, message_ready_encode(&ready));
+	peer->epoch = 33;
+}
+
+/* The user is told why, and the agent too. */
+static void ends_with(struct peer *peer, int code)
+{
+	union message said;
+
+	if (!peer_await(peer, FRAME_ERROR, &said))
+		fail_msg("it ends without a word");
+	assert_int_equal(said.error.code, code);
+	shutdown(peer->descriptor, SHUT_WR);
+	pthread_join(peer->thread, NULL);
+	assert_int_equal(peer->code, code);
+	assert_non_null(peer->result.text);
+	close(peer->descriptor);
+	free(peer->result.text);
+}
+
+/* It says nothing to an agent that is gone; text is in what the user hears. */
+static void ends_without_us(struct peer *peer, int code, const char *text)
+{
+	shutdown(peer->descriptor, SHUT_RDWR);
+	pthread_join(peer->thread, NULL);
+	assert_int_equal(peer->code, code);
+	assert_non_null(peer->result.text);
+	assert_non_null(strstr(peer->result.text, text));
+	close(peer->descriptor);
+	free(peer->result.text);
+}
+
+static void a_push_is_served(void **state)
+{
+	struct peer peer;
+	union message said;
+	struct message_need need = {.flags = NEED_LAST};
+	struct message_receipt receipt = {.status = RECEIPT_DONE,
+					  .file = digest_of("hello", 5)};
+	struct message_ack ack = {0};
+
+	begin_push(*state, &peer);
+	said = peer_hear(&peer, FRAME_ENTRY);
+	assert_string_equal(said.entry->path, "f");
+	need.entry = receipt.entry = said.entry->index;
+	ack.below = said.entry->first_seq + 1;
+	entry_free(said.entry);
+	peer_say(&peer, message_need_encode(&need));
+	said = peer_hear(&peer, FRAME_CHUNK);
+	assert_int_equal(said.chunk.length, 5);
+	peer_say(&peer, message_ack_encode(&ack));
+	peer_say(&peer, message_receipt_encode(&receipt));
+	peer_hear(&peer, FRAME_BYE);
+	peer_say(&peer, message_empty(FRAME_BYE));
+	assert_int_equal(peer_end(&peer), EXIT_DONE);
+	assert_int_equal(peer.report_count, 1);
+	assert_int_equal(peer.reports[0].kind, REPORT_DONE);
+}
+
+static void a_pull_is_served(void **state)
+{
+	struct fixture *fixture = *state;
+	struct peer peer;
+
+	begin_pull(fixture, &peer);
+	peer_say(&peer, peer_entry(ENTRY_FILE, 0, 0, "f", 1, NULL, 5));
+	peer_hear(&peer, FRAME_NEED);
+	peer_say(&peer, peer_chunk(0, 0, "hello"));
+	peer_say(&peer, message_empty(FRAME_FLUSH));
+	peer_hear(&peer, FRAME_RECEIPT);
+	peer_say(&peer, message_empty(FRAME_BYE));
+	peer_hear(&peer, FRAME_BYE);
+	assert_int_equal(peer_end(&peer), EXIT_DONE);
+	scratch_holds(&fixture->scratch, "d/f", "hello", 5);
+	assert_false(scratch_exists(&fixture->scratch, "d/.ferry"));
+}
+
+static void an_agent_that_is_none(void **state)
+{
+	struct peer peer;
+	union message said;
+
+	push(*state, &peer);
+	ends_without_us(&peer, EXIT_LOST, "");
+	/* Its HELLO has another nonce. */
+	push(*state, &peer);
+	peer_say(&peer, peer_hello("another-nonce-xx", 1, 1));
+	ends_with(&peer, EXIT_PROTOCOL);
+	/* It speaks another version. */
+	push(*state, &peer);
+	said = peer_hear(&peer, FRAME_HELLO);
+	peer_say(&peer, peer_hello(said.hello.nonce, 7, 9));
+	ends_with(&peer, EXIT_INCOMPATIBLE);
+	/* It says BYE instead. */
+	push(*state, &peer);
+	peer_say(&peer, message_empty(FRAME_BYE));
+	ends_with(&peer, EXIT_PROTOCOL);
+	/* Versions around ours are fine. */
+	push(*state, &peer);
+	said = peer_hear(&peer, FRAME_HELLO);
+	peer_say(&peer, peer_hello(said.hello.nonce, 1, 900));
+	said = peer_hear(&peer, FRAME_OPEN);
+	message_open_free(&said.open);
+	ends_without_us(&peer, EXIT_LOST, "");
+}
+
+static void an_agent_that_refuses(void **state)
+{
+	struct peer peer;
+	static const struct message_error held = {
+	    .code = EXIT_HELD,
+	    .text = "it is held by process 7",
+	    .text_length = 23,
+	};
+	static const struct message_error nothing = {.code = 0, .text = ""};
+
+	push(*state, &peer);
+	peer_accept(&peer);
+	peer_say(&peer, message_error_encode(&held));
+	ends_without_us(&peer, EXIT_HELD, "it is held by process 7");
+	/* 0 is no failure. */
+	push(*state, &peer);
+	peer_accept(&peer);
+	peer_say(&peer, message_error_encode(&nothing));
+	ends_without_us(&peer, EXIT_PROTOCOL, "malformed error");
+	/* READY in a form that is none. */
+	push(*state, &peer);
+	peer_accept(&peer);
+	peer_say(&peer, message_empty(FRAME_READY));
+	ends_with(&peer, EXIT_PROTOCOL);
+}
+
+static void an_agent_that_confirms_what_it_cannot_have(void **state)
+{
+	struct message_receipt receipt = {.status = RECEIPT_DONE};
+	struct message_need need = {.flags = NEED_LAST};
+	struct peer peer;
+	union message said;
+
+	for (int sent = 0; sent < 2; sent++) {
+		begin_push(*state, &peer);
+		said = peer_hear(&peer, FRAME_ENTRY);
+		receipt.entry = need.entry = said.entry->index;
+		entry_free(said.entry);
+		if (sent) {
+			peer_say(&peer, message_need_encode(&need));
+			peer_hear(&peer, FRAME_CHUNK);
+			receipt.file = digest_of("other", 5);
+		}
+		peer_say(&peer, message_receipt_encode(&receipt));
+		assert_int_equal(peer.report_count, 0);
+		ends_with(&peer, EXIT_PROTOCOL);
+	}
+}
+
+static void a_hostile_offer_ends_it(void **state)
+{
+	static const char *const names[] = {
+	    "..", ".", "/etc/passwd", "a/b", "../f", "", ".ferry", "outside/"};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct peer peer;
+
+		pull(fixture, &peer);
+		peer_accept(&peer);
+		peer_offer(&peer, names[i]);
+		ends_with(&peer, EXIT_PROTOCOL);
+	}
+}
+
+/* One file was asked for: no other comes with it. */
+static void only_what_was_offered_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	struct peer peer;
+	union message said;
+
+	pull(fixture, &peer);
+	peer_accept(&peer);
+	peer_offer(&peer, "f");
+	peer_take_ready(&peer);
+	peer_say(&peer, peer_entry(ENTRY_FILE, 0, 0, "g", 1, NULL, 5));
+	peer_say(&peer, peer_entry(ENTRY_FOLDER, 1, 1, "f", 1, NULL, 0));
+	peer_say(&peer, message_empty(FRAME_FLUSH));
+	for (int i = 0; i < 2; i++) {
+		said = peer_hear(&peer, FRAME_RECEIPT);
+		assert_int_equal(said.receipt.status, RECEIPT_FAILED);
+	}
+	peer_end(&peer);
+	assert_false(scratch_exists(&fixture->scratch, "d/g"));
+	assert_false(scratch_exists(&fixture->scratch, "d/f"));
+}
+
+/* Neither the set-user bit nor a device: those are not even words of the
+ * protocol but for the bits of the mode. */
+static void modes_are_cut(void **state)
+{
+	struct fixture *fixture = *state;
+	struct entry *entry = entry_create(ENTRY_FILE, "f", 1, NULL, 0);
+	struct peer peer;
+
+	begin_pull(fixture, &peer);
+	entry->mode = 06777;
+	entry->size = 5;
+	peer_say(&peer, message_entry_encode(entry));
+	entry_free(entry);
+	peer_hear(&peer, FRAME_NEED);
+	peer_say(&peer, peer_chunk(0, 0, "hello"));
+	peer_say(&peer, message_empty(FRAME_FLUSH));
+	peer_hear(&peer, FRAME_RECEIPT);
+	peer_end(&peer);
+	assert_int_equal(scratch_stat(&fixture->scratch, "d/f").st_mode & 07777,
+			 0777);
+}
+
+static int take_line(void *cookie, const char *line, size_t length)
+{
+	(void)cookie;
+	return length > 0 && line[length - 1] == '\n' ? 0 : 12;
+}
+
+static void half_a_line_of_a_manifest(void **state)
+{
+	static const char text[] = "{}\n{\"half";
+	struct fixture *fixture = *state;
+	struct peer peer;
+	struct frame *frame = frame_create(FRAME_MANIFEST, sizeof(text) - 1);
+
+	memcpy(frame_body(frame), text, sizeof(text) - 1);
+	frame->body_length = sizeof(text) - 1;
+	peer_client_verify(&peer, fixture->sources, 1, take_line);
+	peer_accept(&peer);
+	peer_say(&peer, frame);
+	ends_with(&peer, EXIT_PROTOCOL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_push_is_served),
+	    TEST(a_pull_is_served),
+	    TEST(an_agent_that_is_none),
+	    TEST(an_agent_that_refuses),
+	    TEST(an_agent_that_confirms_what_it_cannot_have),
+	    TEST(a_hostile_offer_ends_it),
+	    TEST(only_what_was_offered_is_taken),
+	    TEST(modes_are_cut),
+	    TEST(half_a_line_of_a_manifest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
