@@ -53,6 +53,7 @@ rig_relay()
 	touch "$relay/all" "$relay/up" "$relay/down"
 	perl "$rig_library/relay.pl" "$relay" "$SSHD_PORT" 3>&- &
 	wait_until 10 test -e "$relay/port"
+	# shellcheck disable=SC2034 # the tests read it
 	relay_pid=$!
 	SSHD_PORT=$(cat "$relay/port")
 	sed -i "1{p; s/]:[0-9]*/]:$SSHD_PORT/}" "$SSHD_KNOWN_HOSTS"
