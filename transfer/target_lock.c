@@ -174,6 +174,19 @@ static int line_write(struct target_lock *lock, int file)
 	return io_write(lock->io, file, line, (size_t)length, 0);
 }
 
+/*
+ * May we act on what the file says?  Whoever owns the folder can put any file
+ * there and hold it, and have us kill whom he likes.
+ */
+static int is_ours(struct io *io, int file)
+{
+	struct stat status;
+
+	return io->stat(io->context, file, &status) == 0 &&
+	       S_ISREG(status.st_mode) && status.st_nlink == 1 &&
+	       status.st_uid == geteuid() && (status.st_mode & 022) == 0;
+}
+
 /* 0, or -1: the file says nothing that makes sense. */
 static int line_read(struct io *io, int file, struct holder *holder)
 {
@@ -313,7 +326,7 @@ static enum target_result take(struct target_lock *lock,
 		if (errno != EWOULDBLOCK)
 			return TARGET_FAILED;
 		if (line_read(io, held, &holder) == 0 && has_processes(io) &&
-		    is_orphan(&holder, &lock->self)) {
+		    is_ours(io, held) && is_orphan(&holder, &lock->self)) {
 			/* Stopped or not, it cannot ignore this one. */
 			kill((pid_t)holder.pid, SIGKILL);
 			killed = 1;

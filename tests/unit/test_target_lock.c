@@ -228,6 +228,38 @@ static void jobs_for_one_file_hold_that_file(void **state)
 	assert_false(scratch_exists(&fixture->scratch, "d/.ferry"));
 }
 
+/* The line is worth nothing if somebody else could have written it. */
+static void a_planted_line_kills_nobody(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scratch *scratch = &fixture->scratch;
+
+	memcpy(fixture->other.uuid, fixture->rig.uuid, 16);
+	for (int i = 0; i < 3; i++) {
+		held_by_child(fixture);
+		if (i == 0)
+			assert_int_equal(
+			    fchmodat(scratch->dir, "d/.ferry/lock", 0622, 0),
+			    0);
+		else if (i == 1)
+			assert_int_equal(linkat(scratch->dir, "d/.ferry/lock",
+						scratch->dir, "mine", 0),
+					 0);
+		else if (geteuid() == 0)
+			assert_int_equal(fchownat(scratch->dir, "d/.ferry/lock",
+						  12345, 12345, 0),
+					 0);
+		else
+			skip();
+		assert_int_equal(rig_try(&fixture->rig), TARGET_HELD);
+		assert_int_equal(waitpid(fixture->child, NULL, WNOHANG), 0);
+		kill(fixture->child, SIGKILL);
+		child_ended(fixture);
+		unlinkat(scratch->dir, "d/.ferry/lock", 0);
+		unlinkat(scratch->dir, "mine", 0);
+	}
+}
+
 /* What runs leave that die before they have a journal. */
 static void the_last_one_removes_what_others_began(void **state)
 {
@@ -279,6 +311,7 @@ int main(void)
 	    TEST(an_orphan_is_fenced),
 	    TEST(an_orphan_is_known_by_either_uuid),
 	    TEST(a_line_from_before_kills_nobody),
+	    TEST(a_planted_line_kills_nobody),
 	    TEST(one_process_holds_itself_off),
 	    TEST(jobs_for_one_file_hold_that_file),
 	    TEST(the_last_one_removes_what_others_began),
