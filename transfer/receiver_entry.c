@@ -188,6 +188,7 @@ static void start_compare(struct receiver *receiver, struct incoming *incoming,
 			  struct examine_item *item)
 {
 	incoming->basis_size = item->basis_size;
+	incoming->basis_version = item->version;
 	incoming->basis_kind =
 	    item->verdict == EXAMINE_TARGET ? BASIS_TARGET : BASIS_STAGED;
 	incoming->basis_known = item->leaves != NULL;

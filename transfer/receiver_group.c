@@ -375,6 +375,7 @@ static void place_some(struct receiver *receiver)
 
 		item->entry = incoming->entry;
 		item->in_place = incoming->in_place;
+		item->version = incoming->basis_version;
 		if (incoming->entry->type == ENTRY_FILE)
 			item->staged = &incoming->staged;
 	}

@@ -55,9 +55,10 @@ struct incoming {
 
 	struct leaf_table *basis; /* digests that NEED_COMPARE told */
 	uint64_t basis_size;
-	uint64_t basis_next; /* the next leaf to hash for NEED */
-	int basis_kind;      /* BASIS_* */
-	int basis_known;     /* digests came from the journal */
+	uint64_t basis_next;         /* the next leaf to hash for NEED */
+	int basis_kind;              /* BASIS_* */
+	struct digest basis_version; /* of the target's file */
+	int basis_known;             /* digests came from the journal */
 	enum receipt_status outcome;
 
 	int committed; /* COMMIT came: */

@@ -316,6 +316,8 @@ static void examine_file(struct examination *look)
 		item->verdict = EXAMINE_TARGET;
 		item->basis_size = (uint64_t)there->st_size;
 	}
+	if (item->verdict == EXAMINE_TARGET)
+		item->version = entry_version(there);
 }
 
 static void examine_one(struct examination *look)

@@ -182,11 +182,19 @@ static int place_link(struct target *target, struct place_item *item,
 	return 0;
 }
 
+static int is_version(const struct stat *status, const struct digest *version)
+{
+	struct digest now = entry_version(status);
+
+	return S_ISREG(status->st_mode) && digest_equal(&now, version);
+}
+
 /* Attributes of what is in place already: a folder at its end, or a file
  * whose content is right. */
-static int finish_in_place(struct target *target, const struct entry *entry,
+static int finish_in_place(struct target *target, const struct place_item *item,
 			   const char *path)
 {
+	const struct entry *entry = item->entry;
 	struct io *io = target->io;
 	struct stat status;
 	int is_file = entry->type == ENTRY_FILE;
@@ -204,8 +212,8 @@ static int finish_in_place(struct target *target, const struct entry *entry,
 		return -1;
 	if (io->stat(io->context, opened, &status) == -1)
 		goto close_opened;
-	if (is_file && (!S_ISREG(status.st_mode) ||
-			(uint64_t)status.st_size != entry->size)) {
+	/* With the source's time it would pass for the same for ever. */
+	if (is_file && !is_version(&status, &item->version)) {
 		errno = EBADMSG;
 		goto close_opened;
 	}
@@ -242,7 +250,10 @@ static void place_one(struct target *target, struct task *task,
 		result = place_file(target, item, path);
 	} else {
 		what = "cannot set its attributes";
-		result = finish_in_place(target, item->entry, path);
+		result = finish_in_place(target, item, path);
+		if (result == -1 && errno == EBADMSG)
+			item->text = strdup("changed while it was compared; "
+					    "run it again");
 	}
 	if (result == -1)
 		fail(target, task, item, what, errno);

@@ -136,6 +136,7 @@ struct task_examine {
 		const struct entry *entry;
 		enum examine_verdict verdict;
 		uint64_t basis_size;       /* OLDER, TARGET: bytes to compare */
+		struct digest version;     /* TARGET: entry_version of it */
 		struct leaf_table *leaves; /* STAGED, OLDER: digests from the
 					      journal; taken.  May be NULL */
 		char *text;                /* FAILED; owned */
@@ -216,6 +217,7 @@ struct task_place {
 		struct staged *staged; /* files; NULL for links, folders */
 		char *text;            /* out: NULL, or why it failed; owned */
 		int in_place;          /* COMMIT_IDENTICAL: attributes only */
+		struct digest version; /* in_place: it must still be this one */
 	} * items;
 	size_t count;
 };

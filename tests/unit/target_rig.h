@@ -93,7 +93,8 @@ static inline void rig_end(struct rig *rig)
 struct rig_entry {
 	struct entry *entry;
 	struct staged staged;
-	const uint8_t *bytes; /* the source's */
+	const uint8_t *bytes;  /* the source's */
+	struct digest version; /* of the target's file: see place_item */
 };
 
 static inline struct rig_entry *rig_entry(struct rig *rig, enum entry_type type,
@@ -281,6 +282,7 @@ static inline struct task *rig_place_task(struct rig *rig,
 	task->place->count = 1;
 	task->place->items[0].entry = entry->entry;
 	task->place->items[0].in_place = in_place;
+	task->place->items[0].version = entry->version;
 	if (entry->entry->type == ENTRY_FILE)
 		task->place->items[0].staged = &entry->staged;
 	target_run(rig->target, task);

@@ -561,12 +561,25 @@ static void identical_content_gets_attributes_only(void **state)
 
 	scratch_text(&fixture->scratch, "d/f", "12345");
 	inode = scratch_stat(&fixture->scratch, "d/f").st_ino;
+	task = rig_examine_task(rig, file, 1);
+	assert_int_equal(task->examine->items[0].verdict, EXAMINE_TARGET);
+	file->version = task->examine->items[0].version;
+	task_free(task);
 	task = rig_place_task(rig, file, 1);
 	assert_int_equal(task->error, 0);
 	assert_null(task->place->items[0].text);
 	task_free(task);
 	assert_int_equal(scratch_stat(&fixture->scratch, "d/f").st_ino, inode);
 	assert_int_equal(rig_examine(rig, file), EXAMINE_SAME);
+
+	/* Who wrote to it meanwhile is not to be hidden by the time. */
+	scratch_text(&fixture->scratch, "d/f", "54321");
+	task = rig_place_task(rig, file, 1);
+	assert_int_equal(task->error, 0);
+	assert_string_equal(task->place->items[0].text,
+			    "changed while it was compared; run it again");
+	task_free(task);
+	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
 	rig_forget(rig, file);
 }
 
