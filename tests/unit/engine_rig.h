@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/memory.h"
 #include "tests/unit/any_message.h"
 #include "transfer/engine.h"
 
@@ -13,7 +14,6 @@
  * clock; after cmocka.h.  What the engine says is kept, for the test to take in
  * whatever order it likes.
  */
-#define RIG_MOST   200
 #define RIG_EPOCH  77
 #define RIG_SECOND ((uint64_t)1000 * 1000 * 1000)
 #define RIG_ENTRY  10 /* numbers of the session begin with these */
@@ -26,19 +26,24 @@ struct rig {
 	struct rig_frame {
 		uint32_t lane;
 		struct frame *frame;
-	} frames[RIG_MOST];
+	} * frames; /* that it sent and the test did not take, in order */
 	size_t frame_count;
-	struct task *tasks[RIG_MOST];
+	size_t frame_capacity;
+	size_t frame_bytes;  /* of all that were ever sent */
+	struct task **tasks; /* that are out, in order */
 	size_t task_count;
+	size_t task_capacity;
 	struct rig_report {
 		enum report_kind kind;
 		char path[100];
 		char text[200];
 		uint64_t size;
-	} reports[RIG_MOST];
+	} * reports;
 	size_t report_count;
-	int failed; /* the exit code of ACTION_FAIL, or 0 */
-	char why[300];
+	size_t report_capacity;
+	unsigned failed_reports; /* REPORT_FAILED, ever */
+	int failed;              /* the exit code of ACTION_FAIL, or 0 */
+	char why[400];
 	int finished;
 };
 
@@ -59,34 +64,53 @@ static inline void rig_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
+static inline void rig_take_frame(struct rig *rig,
+				  const struct engine_action *action)
+{
+	struct rig_frame *place;
+
+	rig->frames = sim_grow(rig->frames, rig->frame_count,
+			       &rig->frame_capacity, sizeof(*rig->frames));
+	place = &rig->frames[rig->frame_count++];
+	place->lane = action->lane;
+	place->frame = action->frame;
+	rig->frame_bytes += FRAME_HEADER_SIZE + action->frame->body_length;
+}
+
+static inline void rig_take_report(struct rig *rig,
+				   const struct engine_report *said)
+{
+	struct rig_report *report;
+
+	rig->reports = sim_grow(rig->reports, rig->report_count,
+				&rig->report_capacity, sizeof(*rig->reports));
+	report = &rig->reports[rig->report_count++];
+	report->kind = said->kind;
+	report->size = said->size;
+	rig_text(report->path, sizeof(report->path), said->path);
+	rig_text(report->text, sizeof(report->text), said->text);
+	rig->failed_reports += said->kind == REPORT_FAILED;
+}
+
 static inline void rig_collect(struct rig *rig)
 {
 	struct engine_action action;
 
 	while (engine_next(rig->engine, &action)) {
-		struct rig_report *report = &rig->reports[rig->report_count];
-
-		assert_true(rig->frame_count < RIG_MOST);
-		assert_true(rig->task_count < RIG_MOST);
-		assert_true(rig->report_count < RIG_MOST);
 		/* After the end there is nothing. */
 		assert_true(!rig->failed && !rig->finished);
 		switch (action.type) {
 		case ACTION_SEND:
-			rig->frames[rig->frame_count].lane = action.lane;
-			rig->frames[rig->frame_count++].frame = action.frame;
+			rig_take_frame(rig, &action);
 			break;
 		case ACTION_TASK:
+			rig->tasks =
+			    sim_grow(rig->tasks, rig->task_count,
+				     &rig->task_capacity, sizeof(*rig->tasks));
 			rig->tasks[rig->task_count++] = action.task;
 			break;
 		case ACTION_REPORT:
-			rig->report_count++;
-			report->kind = action.report.kind;
-			report->size = action.report.size;
-			rig_text(report->path, sizeof(report->path),
-				 action.report.path);
-			rig_text(report->text, sizeof(report->text),
-				 action.report.text);
+			rig_take_report(rig, &action.report);
 			break;
 		case ACTION_FAIL:
 			rig->failed = action.report.code;
@@ -148,7 +172,8 @@ static inline void rig_pass(struct rig *rig, uint64_t nanoseconds)
 
 /* ---- frames ------------------------------------------------------------- */
 
-/* The far end says this on a lane; the frame is taken. */
+/* The far end says this on a lane; the frame is taken, and is of the session
+ * unless it has an epoch. */
 static inline void rig_hear_on(struct rig *rig, uint32_t lane,
 			       struct frame *frame)
 {
@@ -156,7 +181,8 @@ static inline void rig_hear_on(struct rig *rig, uint32_t lane,
 	    .type = EVENT_FRAME, .lane = lane, .frame = frame};
 
 	assert_non_null(frame);
-	frame->epoch = RIG_EPOCH;
+	if (frame->epoch == 0)
+		frame->epoch = RIG_EPOCH;
 	rig_event(rig, &event);
 }
 
@@ -168,10 +194,8 @@ static inline void rig_hear(struct rig *rig, struct frame *frame)
 /* The same, as if it were of another session. */
 static inline void rig_hear_stale(struct rig *rig, struct frame *frame)
 {
-	struct engine_event event = {.type = EVENT_FRAME, .frame = frame};
-
 	frame->epoch = RIG_EPOCH - 1;
-	rig_event(rig, &event);
+	rig_hear(rig, frame);
 }
 
 static inline size_t rig_count(const struct rig *rig, enum frame_type type)
@@ -217,6 +241,19 @@ static inline union message rig_said(struct rig *rig, enum frame_type type)
 	return message;
 }
 
+/* The last frame of a type; it stays where it is. */
+static inline const struct frame *rig_last(const struct rig *rig,
+					   enum frame_type type)
+{
+	size_t i = rig->frame_count;
+
+	while (i > 0 && rig->frames[i - 1].frame->type != type)
+		i--;
+	if (i == 0)
+		fail_msg("no %s frame was sent", frame_type_name(type));
+	return rig->frames[i - 1].frame;
+}
+
 /* Throw the frames away that are there. */
 static inline void rig_forget_frames(struct rig *rig)
 {
@@ -235,21 +272,29 @@ static inline size_t rig_tasks(const struct rig *rig, enum task_type type)
 	return count;
 }
 
-/* Take the first task of a type that the engine has given. */
+/* The first task of a type that is out; NULL: there is none. */
+static inline struct task *rig_seek(const struct rig *rig, enum task_type type)
+{
+	for (size_t i = 0; i < rig->task_count; i++)
+		if (rig->tasks[i]->type == type)
+			return rig->tasks[i];
+	return NULL;
+}
+
+/* Take the first task of a type that is out. */
 static inline struct task *rig_task(struct rig *rig, enum task_type type)
 {
-	for (size_t i = 0; i < rig->task_count; i++) {
-		struct task *task = rig->tasks[i];
+	struct task *task = rig_seek(rig, type);
+	size_t i = 0;
 
-		if (task->type != type)
-			continue;
-		rig->task_count--;
-		memmove(&rig->tasks[i], &rig->tasks[i + 1],
-			(rig->task_count - i) * sizeof(*rig->tasks));
-		return task;
-	}
-	fail_msg("no task of type %d was given", (int)type);
-	return NULL;
+	if (task == NULL)
+		fail_msg("no task of type %d was given", (int)type);
+	while (rig->tasks[i] != task)
+		i++;
+	rig->task_count--;
+	memmove(&rig->tasks[i], &rig->tasks[i + 1],
+		(rig->task_count - i) * sizeof(*rig->tasks));
+	return task;
 }
 
 static inline void rig_back(struct rig *rig, struct task *task)
@@ -319,13 +364,16 @@ static inline void rig_end(struct rig *rig)
 {
 	rig_forget_frames(rig);
 	while (rig->task_count > 0) {
-		struct engine_event event = {
-		    .type = EVENT_TASK, .task = rig->tasks[--rig->task_count]};
+		struct engine_event event = {.type = EVENT_TASK,
+					     .now = rig->now};
 
-		event.now = rig->now;
+		event.task = rig->tasks[--rig->task_count];
 		engine_handle(rig->engine, &event);
 	}
 	engine_free(rig->engine);
+	free(rig->frames);
+	free(rig->tasks);
+	free(rig->reports);
 }
 
 /* ---- what is transferred ------------------------------------------------ */

@@ -12,24 +12,26 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/hostile_rig.h"
+#include "tests/unit/engine_rig.h"
 #include "transfer/sender.h"
 
 #define SECOND ((uint64_t)1000 * 1000 * 1000)
 
 static int setup(void **state)
 {
-	struct engine_rig *rig = malloc(sizeof(*rig));
+	struct rig *rig = malloc(sizeof(*rig));
 
 	assert_non_null(rig);
-	engine_rig_begin(rig, sender_create);
+	rig_init(rig);
+	rig->config.next_entry = rig->config.next_seq = 0;
+	rig_start(rig, sender_create);
 	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	engine_rig_end(*state);
+	rig_end(*state);
 	free(*state);
 	return 0;
 }
@@ -45,16 +47,16 @@ static struct entry *file_of(uint64_t size)
 }
 
 /* The source has one file. */
-static void walk_one(struct engine_rig *rig, uint64_t size)
+static void walk_one(struct rig *rig, uint64_t size)
 {
-	struct task *task = engine_rig_task(rig, TASK_WALK);
+	struct task *task = rig_task(rig, TASK_WALK);
 
 	assert_non_null(task);
 	task->walk->items[0].entry = file_of(size);
 	task->walk->count = 1;
 	task->walk->end = 1;
-	engine_rig_done(rig, task);
-	assert_int_equal(engine_rig_count(rig, FRAME_ENTRY), 1);
+	rig_back(rig, task);
+	assert_int_equal(rig_count(rig, FRAME_ENTRY), 1);
 }
 
 static struct digest leaf_digest(uint64_t leaf)
@@ -63,7 +65,7 @@ static struct digest leaf_digest(uint64_t leaf)
 }
 
 /* NEED with digests of leaves [first, first + count) that are as ours. */
-static void say_need(struct engine_rig *rig, uint8_t flags, uint64_t first,
+static void say_need(struct rig *rig, uint8_t flags, uint64_t first,
 		     uint32_t count, uint64_t all)
 {
 	uint8_t digests[16 * 16];
@@ -80,38 +82,37 @@ static void say_need(struct engine_rig *rig, uint8_t flags, uint64_t first,
 
 		memcpy(digests + 16 * (size_t)i, digest.bytes, 16);
 	}
-	engine_rig_hear(rig, message_need_encode(&need));
+	rig_hear(rig, message_need_encode(&need));
 }
 
-static void say_nack(struct engine_rig *rig, uint64_t leaf,
-		     enum nack_reason reason)
+static void say_nack(struct rig *rig, uint64_t leaf, enum nack_reason reason)
 {
 	struct message_nack nack = {.seq = leaf, .reason = reason};
 
-	engine_rig_hear(rig, message_nack_encode(&nack));
+	rig_hear(rig, message_nack_encode(&nack));
 }
 
-static void say_receipt(struct engine_rig *rig, enum receipt_status status,
+static void say_receipt(struct rig *rig, enum receipt_status status,
 			const struct digest *file)
 {
 	struct message_receipt receipt = {.status = status};
 
 	if (file != NULL)
 		receipt.file = *file;
-	engine_rig_hear(rig, message_receipt_encode(&receipt));
+	rig_hear(rig, message_receipt_encode(&receipt));
 }
 
-static void say_ack(struct engine_rig *rig, uint64_t below)
+static void say_ack(struct rig *rig, uint64_t below)
 {
 	struct message_ack ack = {.below = below};
 
-	engine_rig_hear(rig, message_ack_encode(&ack));
+	rig_hear(rig, message_ack_encode(&ack));
 }
 
 /* The first read that is out is done as asked.  Its leaf. */
-static uint64_t read_one(struct engine_rig *rig)
+static uint64_t read_one(struct rig *rig)
 {
-	struct task *task = engine_rig_task(rig, TASK_READ);
+	struct task *task = rig_task(rig, TASK_READ);
 	struct task_read *read;
 	uint64_t leaf;
 
@@ -133,21 +134,21 @@ static uint64_t read_one(struct engine_rig *rig)
 		read->chunk = message_chunk_create((uint32_t)length);
 		message_chunk_finish(read->chunk, &chunk);
 	}
-	engine_rig_done(rig, task);
+	rig_back(rig, task);
 	return leaf;
 }
 
-static void read_all(struct engine_rig *rig)
+static void read_all(struct rig *rig)
 {
-	engine_rig_sent(rig);
-	while (engine_rig_task(rig, TASK_READ) != NULL) {
+	rig_sent(rig);
+	while (rig_seek(rig, TASK_READ) != NULL) {
 		read_one(rig);
-		engine_rig_sent(rig);
+		rig_sent(rig);
 	}
 }
 
 /* Until COMMIT of a file of so many leaves; its digest. */
-static struct digest commit_of(struct engine_rig *rig, uint64_t leaves)
+static struct digest commit_of(struct rig *rig, uint64_t leaves)
 {
 	struct message_commit commit;
 
@@ -155,8 +156,7 @@ static struct digest commit_of(struct engine_rig *rig, uint64_t leaves)
 	say_need(rig, NEED_LAST, leaves, 0, 0);
 	read_all(rig);
 	assert_int_equal(
-	    message_commit_decode(engine_rig_last(rig, FRAME_COMMIT), &commit),
-	    0);
+	    message_commit_decode(rig_last(rig, FRAME_COMMIT), &commit), 0);
 	return commit.file;
 }
 
@@ -164,26 +164,26 @@ static struct digest commit_of(struct engine_rig *rig, uint64_t leaves)
 
 static void a_file_goes_its_way(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct digest file = commit_of(rig, 3);
 
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 3);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 3);
 	say_ack(rig, 3);
 	say_receipt(rig, RECEIPT_DONE, &file);
-	assert_int_equal(rig->code, -1);
-	assert_int_equal(engine_rig_count(rig, FRAME_BYE), 1);
-	engine_rig_hear(rig, message_empty(FRAME_BYE));
+	assert_int_equal(rig->failed, 0);
+	assert_int_equal(rig_count(rig, FRAME_BYE), 1);
+	rig_hear(rig, message_empty(FRAME_BYE));
 	assert_int_equal(rig->finished, 1);
 }
 
 static void what_was_not_sent_is_not_done(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct digest file = digest_of("f", 1);
 
 	walk_one(rig, 3 * LEAF_SIZE);
 	say_receipt(rig, RECEIPT_DONE, &file);
-	assert_int_equal(rig->code, EXIT_PROTOCOL);
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
 	teardown(state);
 	setup(state);
 	rig = *state;
@@ -192,25 +192,25 @@ static void what_was_not_sent_is_not_done(void **state)
 	say_need(rig, NEED_LAST, 3, 0, 0);
 	read_one(rig);
 	say_receipt(rig, RECEIPT_DONE, NULL);
-	assert_int_equal(rig->code, EXIT_PROTOCOL);
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
 	teardown(state);
 	setup(state);
 	rig = *state;
 	/* Nor are other bytes. */
 	commit_of(rig, 3);
 	say_receipt(rig, RECEIPT_DONE, &file);
-	assert_int_equal(rig->code, EXIT_PROTOCOL);
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
 }
 
 /* A receipt that was lost comes without the digest. */
 static void a_receipt_said_again_will_do(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 
 	commit_of(rig, 3);
 	say_receipt(rig, RECEIPT_DONE, NULL);
-	assert_int_equal(rig->code, -1);
-	assert_int_equal(engine_rig_count(rig, FRAME_BYE), 1);
+	assert_int_equal(rig->failed, 0);
+	assert_int_equal(rig_count(rig, FRAME_BYE), 1);
 	/* And once more, for one that is over. */
 	say_receipt(rig, RECEIPT_FAILED, NULL);
 	assert_int_equal(rig->failed_reports, 0);
@@ -218,30 +218,30 @@ static void a_receipt_said_again_will_do(void **state)
 
 static void nothing_is_dropped_unasked(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 
 	walk_one(rig, 3 * LEAF_SIZE);
 	say_receipt(rig, RECEIPT_WITHDRAWN, NULL);
-	assert_int_equal(rig->code, EXIT_PROTOCOL);
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
 }
 
 /* ---- what the receiver has ---------------------------------------------- */
 
 static void need_may_come_in_any_order(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 
 	walk_one(rig, 10 * LEAF_SIZE);
 	say_need(rig, NEED_LAST, 8, 1, 6);
 	say_need(rig, 0, 3, 2, 6);
 	say_need(rig, 0, 3, 2, 6);
-	assert_null(engine_rig_task(rig, TASK_READ));
+	assert_null(rig_seek(rig, TASK_READ));
 	say_need(rig, 0, 0, 3, 6);
 	/* 5, 6, 7 and 9 are missing. */
 	for (uint64_t leaf = 5; leaf < 8; leaf++)
 		assert_int_equal(read_one(rig), leaf);
 	assert_int_equal(read_one(rig), 9);
-	assert_null(engine_rig_task(rig, TASK_READ));
+	assert_null(rig_seek(rig, TASK_READ));
 }
 
 static void leaves_that_are_none_are_refused(void **state)
@@ -254,8 +254,7 @@ static void leaves_that_are_none_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		walk_one(*state, 3 * LEAF_SIZE);
 		say_need(*state, 0, wrong[i].first, wrong[i].count, 4);
-		assert_int_equal(((struct engine_rig *)*state)->code,
-				 EXIT_PROTOCOL);
+		assert_int_equal(((struct rig *)*state)->failed, EXIT_PROTOCOL);
 		teardown(state);
 		setup(state);
 	}
@@ -264,7 +263,7 @@ static void leaves_that_are_none_are_refused(void **state)
 /* A leaf that proved damaged over there goes once more, and only once. */
 static void a_held_leaf_may_be_lost_once(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct transfer_stats stats;
 
 	walk_one(rig, 4 * LEAF_SIZE);
@@ -274,12 +273,12 @@ static void a_held_leaf_may_be_lost_once(void **state)
 	engine_stats(rig->engine, &stats);
 	assert_int_equal(stats.bytes_confirmed, 4 * LEAF_SIZE);
 	read_all(rig);
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 0);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 0);
 	for (int i = 0; i < 3; i++)
 		say_nack(rig, 2, NACK_DISK);
 	say_nack(rig, 1, NACK_LOST);
 	read_all(rig);
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 2);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 2);
 	engine_stats(rig->engine, &stats);
 	assert_int_equal(stats.bytes_confirmed, 2 * LEAF_SIZE);
 	assert_int_equal(stats.chunks_resent, 2);
@@ -288,61 +287,60 @@ static void a_held_leaf_may_be_lost_once(void **state)
 	say_nack(rig, 2, NACK_LOST);
 	say_nack(rig, 2, NACK_DIGEST);
 	read_all(rig);
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 2);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 2);
 }
 
 /* Another copy of it arrived whole: there is nothing to send. */
 static void an_ack_ends_what_waits_to_go_again(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 
 	commit_of(rig, 3);
 	say_nack(rig, 1, NACK_DIGEST);
 	say_ack(rig, 3);
 	read_all(rig);
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 3);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 3);
 }
 
 /* ---- what must be heard ------------------------------------------------- */
 
 static void a_change_is_said_until_it_is_answered(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct task *task;
 	uint64_t index;
 
 	walk_one(rig, LEAF_SIZE);
 	say_need(rig, NEED_LAST, 1, 0, 0);
-	task = engine_rig_task(rig, TASK_READ);
+	task = rig_task(rig, TASK_READ);
 	task->read->status = READ_CHANGED;
 	task->read->now = file_of(2 * LEAF_SIZE);
-	engine_rig_done(rig, task);
-	assert_int_equal(message_withdraw_decode(
-			     engine_rig_last(rig, FRAME_WITHDRAW), &index),
-			 0);
+	rig_back(rig, task);
+	assert_int_equal(
+	    message_withdraw_decode(rig_last(rig, FRAME_WITHDRAW), &index), 0);
 	assert_int_equal(index, 0);
-	assert_int_equal(engine_rig_count(rig, FRAME_ENTRY), 2);
-	engine_rig_hear(rig, message_empty(FRAME_PING)); /* it lives */
-	engine_rig_forget_frames(rig);
+	assert_int_equal(rig_count(rig, FRAME_ENTRY), 2);
+	rig_hear(rig, message_empty(FRAME_PING)); /* it lives */
+	rig_forget_frames(rig);
 	for (int i = 0; i < 4; i++) {
-		engine_rig_wait(rig, 20 * SECOND);
-		engine_rig_hear(rig, message_empty(FRAME_PONG));
+		rig_pass(rig, 20 * SECOND);
+		rig_hear(rig, message_empty(FRAME_PONG));
 	}
-	assert_int_equal(engine_rig_count(rig, FRAME_WITHDRAW), 1);
+	assert_int_equal(rig_count(rig, FRAME_WITHDRAW), 1);
 	say_receipt(rig, RECEIPT_WITHDRAWN, NULL);
-	assert_int_equal(rig->code, -1);
-	engine_rig_forget_frames(rig);
+	assert_int_equal(rig->failed, 0);
+	rig_forget_frames(rig);
 	for (int i = 0; i < 8; i++) {
-		engine_rig_wait(rig, 20 * SECOND);
-		engine_rig_hear(rig, message_empty(FRAME_PONG));
+		rig_pass(rig, 20 * SECOND);
+		rig_hear(rig, message_empty(FRAME_PONG));
 	}
-	assert_int_equal(engine_rig_count(rig, FRAME_WITHDRAW), 0);
-	assert_true(engine_rig_count(rig, FRAME_ENTRY) > 0);
+	assert_int_equal(rig_count(rig, FRAME_WITHDRAW), 0);
+	assert_true(rig_count(rig, FRAME_ENTRY) > 0);
 }
 
 static void a_chunk_is_damaged_five_times(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct message_problem problem;
 
 	walk_one(rig, 2 * LEAF_SIZE);
@@ -354,38 +352,37 @@ static void a_chunk_is_damaged_five_times(void **state)
 		read_all(rig);
 	}
 	assert_int_equal(rig->failed_reports, 1);
-	assert_int_equal(engine_rig_count(rig, FRAME_CHUNK), 2 + 4);
-	assert_int_equal(message_problem_decode(
-			     engine_rig_last(rig, FRAME_PROBLEM), &problem),
-			 0);
+	assert_int_equal(rig_count(rig, FRAME_CHUNK), 2 + 4);
+	assert_int_equal(
+	    message_problem_decode(rig_last(rig, FRAME_PROBLEM), &problem), 0);
 	assert_int_equal(problem.entry, 0);
 	assert_int_equal(problem.kind, PROBLEM_FAILED);
 	/* The far end has heard of it before we part. */
-	assert_int_equal(engine_rig_count(rig, FRAME_BYE), 0);
+	assert_int_equal(rig_count(rig, FRAME_BYE), 0);
 	say_receipt(rig, RECEIPT_WITHDRAWN, NULL);
-	assert_int_equal(engine_rig_count(rig, FRAME_BYE), 1);
+	assert_int_equal(rig_count(rig, FRAME_BYE), 1);
 }
 
 static void frames_of_other_sessions_are_dropped(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 	struct message_error error = {EXIT_FILE_IO, "bad disk", 8};
 	struct frame *frame = message_error_encode(&error);
 
 	frame->epoch = RIG_EPOCH + 1;
-	engine_rig_hear(rig, frame);
-	assert_int_equal(rig->code, -1);
-	engine_rig_hear(rig, message_error_encode(&error));
-	assert_int_equal(rig->code, EXIT_FILE_IO);
-	assert_string_equal(rig->text, "bad disk");
+	rig_hear(rig, frame);
+	assert_int_equal(rig->failed, 0);
+	rig_hear(rig, message_error_encode(&error));
+	assert_int_equal(rig->failed, EXIT_FILE_IO);
+	assert_string_equal(rig->why, "bad disk");
 }
 
 static void answers_do_not_pile_up(void **state)
 {
-	struct engine_rig *rig = *state;
+	struct rig *rig = *state;
 
 	for (int i = 0; i < 300000; i++)
-		engine_rig_hear(rig, message_empty(FRAME_PING));
+		rig_hear(rig, message_empty(FRAME_PING));
 	assert_true(rig->frame_bytes < (size_t)5 << 20);
 }
 
