@@ -9,9 +9,11 @@
 
 load lib/rig
 
-# Of it, 20 MiB get through before the copy is cut.
-size=$((40 * MIB))
-past=$((20 * MIB))
+# Of it, so much gets through before the copy is cut: one group of 16 MiB, and
+# a little that waits for the next.
+size=$((24 * MIB))
+past=$((18 * MIB))
+rest=$((size - 16 * MIB))
 
 setup()
 {
@@ -23,12 +25,13 @@ teardown()
 	rig_teardown
 }
 
-has_confirmed()
+# A group with a digest for each MiB is in the journal.
+has_group()
 {
-	"$FERRY" status | grep -qE ' (1[89]|[23].)\.. MiB (of .*)?confirmed'
+	find . -path '*/.ferry/*/journal' -size +600c | grep -q .
 }
 
-# Start a copy of src to dst, and return when all that the gate lets through is
+# Start a copy of src to dst, and return when what the gate lets through is
 # confirmed.
 held_copy()
 {
@@ -40,7 +43,7 @@ held_copy()
 	ferry_start --remote-ferry "$PWD/gate" "$@" "${from}src" "${to}dst" \
 	    2>messages
 	wait_until 20 test -e gate.shut
-	wait_until 20 has_confirmed
+	wait_until 20 has_group
 }
 
 # The same, and then it is killed.
@@ -64,9 +67,6 @@ assert_reused()
 	assert_done "$1" bytes_reused $((size - sent))
 }
 
-# The last chunk is cut by the gate.
-rest=$((size - past + 2 * MIB))
-
 # ---- by whom --------------------------------------------------------------
 
 # bats test_tags=sanitize,threads
@@ -85,10 +85,20 @@ rest=$((size - past + 2 * MIB))
 	both_ways same
 }
 
+status_says()
+{
+	"$FERRY" status | grep -q "$1"
+}
+
 @test "status shows what was cut, and resume goes on with it" {
 	by_id()
 	{
-		killed_copy
+		make_file src $size
+		held_copy
+		wait_until 20 status_says ' 1[67]\.. MiB confirmed'
+		kill -KILL "$FERRY_PID"
+		wait "$FERRY_PID" 2>/dev/null || :
+		: >gate.open
 		run --separate-stderr "$FERRY" status
 		assert_success
 		assert_line --regexp "^[0-9a-f-]{36}  ${from}(.*/)?src -> .*dst\$"
@@ -109,7 +119,7 @@ rest=$((size - past + 2 * MIB))
 }
 
 @test "SIGINT and SIGTERM end it in order, and say what resumes it" {
-	signals()
+	signalled()
 	{
 		local signal command status
 
@@ -125,16 +135,17 @@ rest=$((size - past + 2 * MIB))
 			assert_equal "$status" 20
 			assert_not_exists dst
 			: >gate.open
+			assert_equal "$(wc -l <messages)" 1
+			command=$(sed -n \
+			    's/^ferry: interrupted; to go on: ferry //p' messages)
+			eval "$FERRY $command --json" >events
+			cmp src dst
+			assert_reused events "$rest"
+			assert_nothing_staged .
+			rm dst
 		done
-		assert_equal "$(wc -l <messages)" 1
-		command=$(sed -n 's/^ferry: interrupted; to go on: ferry //p' \
-		    messages)
-		eval "$FERRY $command --json" >events
-		cmp src dst
-		assert_reused events "$rest"
-		assert_nothing_staged .
 	}
-	both_ways signals
+	both_ways signalled
 }
 
 @test "--stop-after ends it in order: exit 30" {
@@ -300,65 +311,67 @@ staged_file()
 	both_ways flipped
 }
 
-@test "a staged file that was cut, removed, or linked elsewhere" {
-	staged()
-	{
-		killed_copy
-		truncate -s $((5 * MIB + 1)) "$(staged_file)"
-		ferry_json events "${from}src" "${to}dst"
-		cmp src dst
-		assert_reused events $((size - 5 * MIB))
-		rm dst
-		killed_copy
-		rm "$(staged_file)"
-		ferry -q "${from}src" "${to}dst"
-		cmp src dst
-		rm dst
-		killed_copy
-		echo precious >outside
-		file=$(staged_file)
-		rm "$file"
-		ln -s "$PWD/outside" "$file"
-		ferry -q "${from}src" "${to}dst"
-		cmp src dst
-		assert_equal "$(stat -c %F dst)" 'regular file'
-		assert_equal "$(cat outside)" precious
-		# A hard link would be written through as well.
-		rm dst
-		killed_copy
-		ln -f outside "$(staged_file)"
-		ferry -q "${from}src" "${to}dst"
-		cmp src dst
-		assert_equal "$(cat outside)" precious
-		assert_nothing_staged .
-	}
-	both_ways staged
+@test "a staged file that was cut or removed" {
+	way=push from='' to=$HOST:$PWD/
+	killed_copy
+	truncate -s $((5 * MIB + 1)) "$(staged_file)"
+	ferry_json events src "${to}dst"
+	cmp src dst
+	assert_reused events $((size - 5 * MIB))
+	rm dst
+	killed_copy
+	rm "$(staged_file)"
+	ferry_json events src "${to}dst"
+	cmp src dst
+	assert_reused events $size
+	assert_nothing_staged .
 }
 
-@test "a journal that is damaged or of another job is not believed" {
-	journal()
+@test "a staged file that became a link is not written through" {
+	local file
+
+	way=pull from=$HOST:$PWD/ to=''
+	killed_copy
+	echo precious >outside
+	file=$(staged_file)
+	rm "$file"
+	ln -s "$PWD/outside" "$file"
+	ferry -q "${from}src" dst
+	cmp src dst
+	assert_equal "$(stat -c %F dst)" 'regular file'
+	assert_equal "$(cat outside)" precious
+	# Nor one with another name elsewhere.
+	rm dst
+	killed_copy
+	ln -f outside "$(staged_file)"
+	ferry -q "${from}src" dst
+	cmp src dst
+	assert_equal "$(cat outside)" precious
+	assert_nothing_staged .
+}
+
+@test "a journal that is damaged, cut or none at all is not believed" {
+	damaged()
 	{
 		local journal
 
 		killed_copy
 		journal=$(echo .ferry/*/journal)
-		flip_byte "$journal" $(($(stat -c %s "$journal") / 2))
-		ferry_json events "${from}src" "${to}dst"
+		case $way in
+		push) flip_byte "$journal" $(($(stat -c %s "$journal") / 2)) ;;
+		pull) head -c 5000 /dev/urandom >"$journal" ;;
+		esac
+		ferry -q "${from}src" "${to}dst"
 		cmp src dst
 		rm dst
 		killed_copy
-		head -c 5000 /dev/urandom >"$(echo .ferry/*/journal)"
-		ferry_json events "${from}src" "${to}dst"
-		cmp src dst
-		rm dst
-		killed_copy
-		truncate -s 100 "$(echo .ferry/*/journal)"
+		truncate -s 100 .ferry/*/journal
 		ferry_json events "${from}src" "${to}dst"
 		cmp src dst
 		assert_reused events "$rest"
 		assert_nothing_staged .
 	}
-	both_ways journal
+	both_ways damaged
 }
 
 @test "a target that became a link is replaced, not followed" {

@@ -160,7 +160,7 @@ wait_until()
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.02
+		sleep 0.05
 	done
 }
 
