@@ -71,35 +71,37 @@ static int on_stop(void *cookie)
 static void say(struct observe *observe, const struct engine_report *report)
 {
 	const char *cause = report->text != NULL ? report->text : "failed";
+	/* The target itself has no name in it. */
+	const char *path = report->path[0] != '\0' ? report->path : ".";
 
 	switch (report->kind) {
 	case REPORT_DONE:
-		notice_verbose(1, "%s", report->path);
+		notice_verbose(1, "%s", path);
 		break;
 	case REPORT_SAME:
-		notice_verbose(2, "%s: is there already", report->path);
+		notice_verbose(2, "%s: is there already", path);
 		break;
 	case REPORT_FAILED:
 		observe->errors++;
-		notice_failure(report->path, cause, NULL);
+		notice_failure(path, cause, NULL);
 		break;
 	case REPORT_VANISHED:
 		observe->vanished++;
-		notice_failure(report->path,
+		notice_failure(path,
 			       report->text != NULL
 				   ? report->text
 				   : "vanished while it was copied",
 			       NULL);
 		break;
 	case REPORT_SKIPPED:
-		notice_note("%s: left out: %s", report->path,
+		notice_note("%s: left out: %s", path,
 			    report->text != NULL
 				? report->text
 				: "no file, folder or symbolic link");
 		break;
 	case REPORT_RESENT:
 		notice_verbose(1, "%s: arrived damaged, a chunk goes again",
-			       report->path);
+			       path);
 		break;
 	case REPORT_SESSION:
 		break;

@@ -273,6 +273,29 @@ with_held_copy()
 	wait "$FERRY_PID" || status=$?
 }
 
+@test "a target folder of another user keeps its time: named, exit 23" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can give a folder away"
+	shared()
+	{
+		mkdir src dst
+		echo content >src/file
+		chown nobody dst
+		chmod 777 dst
+		run ferry -v "${from}src/" "${to}dst"
+		assert_failure 23
+		assert_line --regexp \
+		    '^ferry: .*dst: cannot set its attributes: Operation not'
+		refute_line 'ferry: '
+		assert_equal "$(ls -A dst)" file
+	}
+	SSHD_PREFIX=(setpriv --bounding-set=-chown,-fowner,-dac_override --)
+	FERRY_PREFIX=("${SSHD_PREFIX[@]}")
+	"${FERRY_PREFIX[@]}" true || skip "capabilities cannot be dropped"
+	sshd_stop
+	sshd_start
+	here_and_there shared
+}
+
 @test "a file that is larger than the user may write: named, exit 23" {
 	limited()
 	{

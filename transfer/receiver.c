@@ -154,9 +154,12 @@ static void close_when_idle(struct receiver *receiver)
 static void closed(struct receiver *receiver, const struct task *task)
 {
 	if (task->error != 0) {
-		receiver_fail(receiver, EXIT_FILE_IO,
-			      task->text != NULL ? task->text
-						 : strerror(task->error));
+		/* All has its receipt; a folder of another user, say, keeps
+		 * its time and mode. */
+		receiver_fail(
+		    receiver,
+		    fault_is_fatal(task->error) ? EXIT_FILE_IO : EXIT_PARTIAL,
+		    task->text != NULL ? task->text : strerror(task->error));
 		return;
 	}
 	receiver->closed = 1;

@@ -288,13 +288,21 @@ static int has_staged(const struct target *target)
 				is_staged_name, NULL) != 0;
 }
 
+/* It concerns the whole target, so there is no entry to name. */
+static void close_fault(const struct target *target, struct task *task,
+			const char *what, int error)
+{
+	task->error = error;
+	task->text = fault_text(target->shown, what, error);
+}
+
 void target_close_job(struct target *target, struct task *task)
 {
 	const struct task_close *close = task->close;
 	int keep;
 
 	if (target_sync_names(target) == -1) {
-		fault_task(task, target->shown, "cannot be synced", errno);
+		close_fault(target, task, "cannot be synced", errno);
 		return;
 	}
 	if (target->ledger != NULL && ledger_sync(target->ledger) == -1) {
@@ -304,12 +312,11 @@ void target_close_job(struct target *target, struct task *task)
 	target_forget_bases(target, UINT64_MAX);
 	keep = close->keep && has_staged(target);
 	if (!keep && remove_staging(target) == -1)
-		fault_task(task, target->shown,
-			   "cannot remove its staging folder", errno);
+		close_fault(target, task, "cannot remove its staging folder",
+			    errno);
 	target_lock_release(target->lock, !keep);
 	target->lock = NULL;
-	if (end_base(target, close->root) == -1)
-		fault_task(task, target->shown, "cannot set its attributes",
-			   errno);
+	if (end_base(target, close->root) == -1 && task->error == 0)
+		close_fault(target, task, "cannot set its attributes", errno);
 	target->closed = 1;
 }
