@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "transfer/codec.h"
+#include "transfer/engine.h"
 #include "transfer/message.h"
 
 #define RANGE_SIZE    16
@@ -192,11 +193,32 @@ struct frame *message_error_encode(const struct message_error *error)
 	return frame;
 }
 
+/* Nobody is to be told that a copy ended in a way that ferry(1) knows not. */
+static uint8_t code_of(uint8_t told)
+{
+	switch (told) {
+	case EXIT_DONE: /* which the reader takes for a malformed frame */
+	case EXIT_INCOMPATIBLE:
+	case EXIT_LOST:
+	case EXIT_FILE_IO:
+	case EXIT_PROTOCOL:
+	case EXIT_INTERRUPTED:
+	case EXIT_PARTIAL:
+	case EXIT_VANISHED:
+	case EXIT_CONNECT_TIMEOUT:
+	case EXIT_HELD:
+	case EXIT_UNREACHABLE:
+		return told;
+	default:
+		return EXIT_PROTOCOL;
+	}
+}
+
 int message_error_decode(const struct frame *frame, struct message_error *error)
 {
 	struct codec_reader reader = codec_read(frame);
 
-	error->code = codec_get_u8(&reader);
+	error->code = code_of(codec_get_u8(&reader));
 	error->text_length = codec_get_u16(&reader);
 	error->text = codec_get_text(&reader, error->text_length);
 	if (error->text_length > TEXT_MAX)

@@ -138,6 +138,7 @@ static void data_comes_back(void **state)
 
 static void control_comes_back(void **state)
 {
+	struct message_error unknown = error;
 	static const struct message_ack nothing = {.below = 0};
 	union message got = come_back(message_ack_encode(&ack));
 	struct frame *frame;
@@ -182,6 +183,13 @@ static void control_comes_back(void **state)
 	assert_int_equal(got.error.code, 75);
 	assert_int_equal(got.error.text_length, 4);
 	assert_memory_equal(got.error.text, "held", 4);
+	frame_free(frame);
+
+	/* A code that is none of ours is no exit code of ours. */
+	unknown.code = 200;
+	frame = message_error_encode(&unknown);
+	assert_int_equal(decode(frame, &got), 0);
+	assert_int_equal(got.error.code, 12);
 	frame_free(frame);
 
 	frame = message_empty(FRAME_FLUSH);
