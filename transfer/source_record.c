@@ -169,6 +169,9 @@ void source_record(struct source *source, struct task *task)
 	failed = record_total(source, record);
 	for (size_t i = 0; i < record->count && !failed; i++)
 		failed = record_item(source, &record->items[i]);
+	/* First the ledger: a receipt in the journal is not looked for. */
+	if (!failed && source->ledger != NULL)
+		failed = ledger_sync(source->ledger);
 	if (failed == -1 || journal_commit(source->journal) == -1)
 		fault_task(task, "the state folder", "cannot keep the journal",
 			   errno);

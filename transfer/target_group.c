@@ -5,7 +5,9 @@
  *  1. The data of the files that were written, their names in the staging
  *     folder, and the renames of earlier TASK_PLACEs are synced: one by one
  *     if they are few, else the whole file system at once.
- *  2. Plans, leaves and receipts are journaled, and the journal synced.
+ *  2. Receipts, which are facts now, go into the ledger, and that is synced:
+ *     once the journal has them, nobody would write them again.
+ *  3. Plans, leaves and receipts are journaled, and the journal synced.
  *
  * If a sync fails, nothing is journaled; the engine ends the session, and the
  * next one writes again what no journal claims.
@@ -177,7 +179,7 @@ static int add_leaves(struct target *target, const struct task_group *group)
 	return 0;
 }
 
-/* Step 2. */
+/* Step 3. */
 static int write_journal(struct target *target, const struct task_group *group)
 {
 	struct transfer_journal *journal = target->journal;
@@ -203,7 +205,7 @@ static int write_journal(struct target *target, const struct task_group *group)
 	return journal_commit(journal);
 }
 
-/* Receipts are facts already: the ledger may be synced at the end. */
+/* Step 2. */
 static int write_ledger(struct target *target, const struct task_group *group)
 {
 	for (size_t i = 0; i < group->receipt_count; i++) {
@@ -228,7 +230,7 @@ static int write_ledger(struct target *target, const struct task_group *group)
 		    ledger_add(target->ledger, &receipt) == -1)
 			return -1;
 	}
-	return 0;
+	return target->ledger == NULL ? 0 : ledger_sync(target->ledger);
 }
 
 void target_group(struct target *target, struct task *task)
@@ -239,15 +241,15 @@ void target_group(struct target *target, struct task *task)
 		fault_task(task, target->shown, "cannot be synced", errno);
 		return;
 	}
+	if (write_ledger(target, task->group) == -1) {
+		fault_task(task, "the state folder", "cannot write the ledger",
+			   errno);
+		return;
+	}
 	pthread_mutex_lock(&target->journal_lock);
 	failed = write_journal(target, task->group);
 	pthread_mutex_unlock(&target->journal_lock);
-	if (failed) {
+	if (failed)
 		fault_task(task, target->shown,
 			   "cannot write the journal in .ferry", errno);
-		return;
-	}
-	if (write_ledger(target, task->group) == -1)
-		fault_task(task, "the state folder", "cannot write the ledger",
-			   errno);
 }

@@ -26,6 +26,8 @@ void check_told(struct world *, const struct session_result *);
 /* So have both ends, and nothing went wrong: each file that was placed in this
  * session is in both ledgers, and the sender's journal is gone. */
 void check_ledgers(struct world *, const struct session_result *);
+/* What the receiver ever confirmed is in its ledger, whatever crashed since. */
+void check_received(struct world *);
 
 /* ---- */
 

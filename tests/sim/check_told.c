@@ -91,3 +91,43 @@ void check_ledgers(struct world *world, const struct session_result *result)
 		snapshot_item_release(&item);
 	}
 }
+
+/* A receipt that should be somewhere in a ledger. */
+struct sought {
+	struct world *world;
+	const struct received *received;
+	int found;
+};
+
+static int look_for_receipt(void *cookie, const struct ledger_receipt *receipt)
+{
+	struct sought *sought = cookie;
+	const struct placed *placed = &sought->received->placed;
+	char path[8192];
+
+	snprintf(path, sizeof(path), "%.*s", (int)receipt->path_length,
+		 receipt->path);
+	sought->found |=
+	    world_find(sought->world, path) == sought->received->history &&
+	    placed->size == receipt->size &&
+	    digest_equal(&placed->digest, &receipt->digest);
+	return sought->found;
+}
+
+void check_received(struct world *world)
+{
+	struct io *io = disk_io(world->disks[END_RECEIVER]);
+	int state = io->open(io->context, AT_FDCWD, "state", O_RDONLY, 0);
+	size_t index;
+
+	for (index = 0; index < world->received_count; index++) {
+		struct sought sought = {world, &world->received[index], 0};
+
+		ledger_read(io, state, sought.received->uuid, LEDGER_RECEIVED,
+			    look_for_receipt, &sought);
+		if (!sought.found)
+			world_fail(world, "no ledger has the receipt for %s",
+				   sought.received->history->target);
+	}
+	io->close(io->context, state);
+}

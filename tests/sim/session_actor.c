@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/sim/check.h"
 #include "tests/sim/memory.h"
@@ -153,6 +154,26 @@ static void actor_finish(struct session *session, struct actor *actor)
 	network_close(world->network, actor->end, world->now);
 }
 
+static void note_placed(struct session *session, const struct actor *actor,
+			struct history *history,
+			const struct engine_report *report)
+{
+	struct world *world = session->world;
+	struct placed placed = {1, report->size, report->digest};
+	struct received *received;
+
+	history->placed[actor->end] = placed;
+	if (actor->end == END_SENDER)
+		return;
+	world->received =
+	    sim_grow(world->received, world->received_count,
+		     &world->received_capacity, sizeof(*world->received));
+	received = &world->received[world->received_count++];
+	received->history = history;
+	received->placed = placed;
+	memcpy(received->uuid, session->result->uuid, sizeof(received->uuid));
+}
+
 static void take_report(struct session *session, const struct actor *actor,
 			const struct engine_report *report)
 {
@@ -179,8 +200,7 @@ static void take_report(struct session *session, const struct actor *actor,
 	session->result->unplaced +=
 	    report->kind >= REPORT_FAILED && S_ISDIR(history->versions[0].mode);
 	if (report->kind == REPORT_DONE && report->file)
-		history->placed[actor->end] =
-		    (struct placed){1, report->size, report->digest};
+		note_placed(session, actor, history, report);
 	if (report->kind == REPORT_DONE)
 		check_confirm(world, history);
 	if (report->kind == REPORT_SAME)

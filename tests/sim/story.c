@@ -249,6 +249,7 @@ static void story(struct world *world)
 	disk_crash(world->disks[END_RECEIVER]);
 	check_always(world);
 	check_final(world);
+	check_received(world);
 	if (world_failed(world) || !dice_chance(&world->dice, 250))
 		return;
 	world_tell(world, "-- the same again");

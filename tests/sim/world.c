@@ -462,5 +462,6 @@ void world_free(struct world *world)
 		free(history->target);
 	}
 	free(world->histories);
+	free(world->received);
 	free(world);
 }

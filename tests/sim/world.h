@@ -66,6 +66,12 @@ struct world {
 	int target_slash; /* the user wrote "d/" */
 	char *paths[32];  /* as the user names the sources */
 	size_t path_count;
+	struct received { /* RECEIPTs that the receiver sent for files */
+		struct history *history;
+		uint8_t uuid[16];
+		struct placed placed;
+	} * received;
+	size_t received_count, received_capacity;
 	int rotten; /* a journal was damaged: staged data may be left */
 	struct snapshot *before; /* the target's disk at the beginning */
 	struct history *histories;
