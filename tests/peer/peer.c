@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
 	fprintf(stderr, "peer: %s: %s\n", what, strerror(errno));
 	exit(99);
@@ -319,8 +319,10 @@ int peer_start_agent(struct peer *peer, const char *ferry)
 	int pair[2];
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 ||
-	    (pid = fork()) == -1)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		die("a socket");
+	pid = fork();
+	if (pid == -1)
 		die("an agent");
 	if (pid == 0) {
 		dup2(pair[1], 0);
