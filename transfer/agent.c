@@ -136,6 +136,13 @@ static void stream_flush(struct manifest_stream *stream)
 	stream->batch = NULL;
 }
 
+/* What was said before the stream began is not in queued, and may be told of
+ * as sent only now. */
+static void note_sent(struct manifest_stream *stream, size_t bytes)
+{
+	stream->queued -= bytes < stream->queued ? bytes : stream->queued;
+}
+
 /* See what the lane says; wait while too much is queued on it. */
 static int stream_pump(void *cookie)
 {
@@ -154,7 +161,7 @@ static int stream_pump(void *cookie)
 			break;
 		}
 		if (event.type == EVENT_LANE_SENT)
-			stream->queued -= event.bytes;
+			note_sent(stream, event.bytes);
 		if (event.type == EVENT_FRAME)
 			frame_free(event.frame);
 	}
