@@ -288,7 +288,7 @@ with_held_copy()
 		refute_line 'ferry: '
 		assert_equal "$(ls -A dst)" file
 	}
-	SSHD_PREFIX=(setpriv --bounding-set=-chown,-fowner,-dac_override --)
+	SSHD_PREFIX=(setpriv '--bounding-set=-chown,-fowner,-dac_override' --)
 	FERRY_PREFIX=("${SSHD_PREFIX[@]}")
 	"${FERRY_PREFIX[@]}" true || skip "capabilities cannot be dropped"
 	sshd_stop

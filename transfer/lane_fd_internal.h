@@ -24,7 +24,7 @@ struct lane_fd {
 	int in_flags; /* as they were before */
 	int out_flags;
 	int out_socket; /* 1 if it is one */
-	int in_pipe;    /* 1 if it is one that holds KERNEL_BUFFER */
+	int in_pipe;    /* 1 if it is one of LANE_FD_KERNEL_SIZE */
 	int out_pipe;
 	int pid;
 	int stop; /* an eventfd */
@@ -55,10 +55,9 @@ struct lane_fd {
 #define LANE_FD_KERNEL_SIZE (1 << 20)
 #define LANE_FD_SECOND      ((uint64_t)1000 * 1000 * 1000)
 
-/* The threads. */
 /*
- * Each runs until the lane ends; the reader tells EVENT_LANE_DOWN.  They return
- * NULL, for pthread_join.
+ * The threads.  Each runs until the lane ends; the reader tells
+ * EVENT_LANE_DOWN.  They return NULL, for pthread_join.
  */
 void *lane_fd_read(void *lane);
 void *lane_fd_write(void *lane);

@@ -282,6 +282,9 @@ struct message_error {
 struct frame *message_error_encode(const struct message_error *);
 /* The code may be any byte; who takes it refuses 0, which is no error. */
 int message_error_decode(const struct frame *, struct message_error *);
+/* How ferry ends by it: a code that engine.h does not have is EXIT_PROTOCOL,
+ * for no peer chooses an exit status that ferry(1) does not explain. */
+int message_error_exit_code(const struct message_error *);
 
 /* FLUSH, PING, PONG and BYE have no body. */
 struct frame *message_empty(enum frame_type);

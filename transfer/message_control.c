@@ -193,11 +193,9 @@ struct frame *message_error_encode(const struct message_error *error)
 	return frame;
 }
 
-/* Nobody is to be told that a copy ended in a way that ferry(1) knows not. */
-static uint8_t code_of(uint8_t told)
+int message_error_exit_code(const struct message_error *error)
 {
-	switch (told) {
-	case EXIT_DONE: /* which the reader takes for a malformed frame */
+	switch (error->code) {
 	case EXIT_INCOMPATIBLE:
 	case EXIT_LOST:
 	case EXIT_FILE_IO:
@@ -208,7 +206,7 @@ static uint8_t code_of(uint8_t told)
 	case EXIT_CONNECT_TIMEOUT:
 	case EXIT_HELD:
 	case EXIT_UNREACHABLE:
-		return told;
+		return error->code;
 	default:
 		return EXIT_PROTOCOL;
 	}
@@ -218,7 +216,7 @@ int message_error_decode(const struct frame *frame, struct message_error *error)
 {
 	struct codec_reader reader = codec_read(frame);
 
-	error->code = code_of(codec_get_u8(&reader));
+	error->code = codec_get_u8(&reader);
 	error->text_length = codec_get_u16(&reader);
 	error->text = codec_get_text(&reader, error->text_length);
 	if (error->text_length > TEXT_MAX)

@@ -115,7 +115,8 @@ static void far_error(struct receiver *receiver, const struct frame *frame)
 	}
 	memcpy(text, error.text, error.text_length);
 	text[error.text_length] = '\0';
-	outbox_fail_told(&receiver->outbox, error.code, text);
+	outbox_fail_told(&receiver->outbox, message_error_exit_code(&error),
+			 text);
 }
 
 /* The sender has all its receipts.  Said again if our answer was lost. */

@@ -288,7 +288,8 @@ static void far_error(struct sender *sender, const struct frame *frame)
 	}
 	memcpy(text, error.text, error.text_length);
 	text[error.text_length] = '\0';
-	outbox_fail_told(&sender->outbox, error.code, text);
+	outbox_fail_told(&sender->outbox, message_error_exit_code(&error),
+			 text);
 }
 
 static void frame_came(struct sender *sender, uint32_t lane,

@@ -102,7 +102,8 @@ static int fail_as_told(struct session *session, const struct frame *frame)
 				    "the far end sent a malformed error frame");
 	session->told = session->code == EXIT_DONE;
 	text = strndup(error.text, error.text_length);
-	return session_fail_text(session, error.code, text);
+	return session_fail_text(session, message_error_exit_code(&error),
+				 text);
 }
 
 static int fail_as_lost(struct session *session)

@@ -181,6 +181,7 @@ static void control_comes_back(void **state)
 	frame = message_error_encode(&error);
 	assert_int_equal(decode(frame, &got), 0);
 	assert_int_equal(got.error.code, 75);
+	assert_int_equal(message_error_exit_code(&got.error), 75);
 	assert_int_equal(got.error.text_length, 4);
 	assert_memory_equal(got.error.text, "held", 4);
 	frame_free(frame);
@@ -189,7 +190,8 @@ static void control_comes_back(void **state)
 	unknown.code = 200;
 	frame = message_error_encode(&unknown);
 	assert_int_equal(decode(frame, &got), 0);
-	assert_int_equal(got.error.code, 12);
+	assert_int_equal(got.error.code, 200);
+	assert_int_equal(message_error_exit_code(&got.error), 12);
 	frame_free(frame);
 
 	frame = message_empty(FRAME_FLUSH);
