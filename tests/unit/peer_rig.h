@@ -6,9 +6,11 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/any_message.h"
@@ -28,6 +30,9 @@ struct peer {
 	pthread_t thread;
 	int code; /* the exit code, after peer_end */
 	/* a client: */
+	int tries;        /* how often it may connect */
+	sem_t connected;  /* once for each of them */
+	unsigned retries; /* as it told its user */
 	struct transfer_request request;
 	struct transfer_result result;
 	struct peer_report {
@@ -76,12 +81,32 @@ static inline int peer_connect(void *cookie, struct inbox *inbox, uint32_t id,
 
 	(void)nonce; /* its HELLO has it too */
 	memset(result, 0, sizeof(*result));
-	result->code = EXIT_UNREACHABLE;
-	if (peer->theirs == -1)
-		return -1; /* one try only */
+	result->code = EXIT_LOST;
+	if (peer->tries-- <= 0)
+		return -1;
+	peer_sockets(peer);
 	result->lane = lane_fd_create(inbox, id, peer->theirs, peer->theirs, 0);
-	peer->theirs = -1;
+	sem_post(&peer->connected);
 	return result->lane == NULL ? -1 : 0;
+}
+
+/* It has connected; the test's descriptor is of that connection. */
+static inline void peer_await_connection(struct peer *peer)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PEER_PATIENT / 1000;
+	assert_int_equal(sem_timedwait(&peer->connected, &until), 0);
+	peer->epoch = 0;
+}
+
+static inline void peer_take_retry(void *cookie, unsigned attempt,
+				   uint64_t wait, const char *why)
+{
+	(void)wait;
+	(void)why;
+	((struct peer *)cookie)->retries = attempt;
 }
 
 static inline void peer_take_report(void *cookie,
@@ -109,7 +134,8 @@ static inline void peer_client_init(struct peer *peer, enum operation operation,
 				    char **sources, size_t count)
 {
 	memset(peer, 0, sizeof(*peer));
-	peer_sockets(peer);
+	sem_init(&peer->connected, 0, 0);
+	peer->tries = 1;
 	peer->request.io = io_system();
 	peer->request.operation = operation;
 	peer->request.sources = sources;
@@ -121,12 +147,14 @@ static inline void peer_client_init(struct peer *peer, enum operation operation,
 	peer->request.carrier.connect = peer_connect;
 	peer->request.observer.cookie = peer;
 	peer->request.observer.report = peer_take_report;
+	peer->request.observer.retry = peer_take_retry;
 }
 
 static inline void peer_client_start(struct peer *peer)
 {
 	assert_int_equal(
 	    pthread_create(&peer->thread, NULL, peer_client_thread, peer), 0);
+	peer_await_connection(peer);
 }
 
 /* sources are the far side's for a pull. */

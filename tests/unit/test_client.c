@@ -156,6 +156,56 @@ static void a_pull_is_served(void **state)
 	assert_false(scratch_exists(&fixture->scratch, "d/.ferry"));
 }
 
+/* The line breaks after a file has come; the next one is made by itself, and
+ * only the rest goes over it. */
+static void a_lost_line_is_made_again(void **state)
+{
+	struct fixture *fixture = *state;
+	char source[] = "far/";
+	char *sources[] = {source};
+	struct peer peer;
+	union message said;
+
+	peer_client_init(&peer, OPERATION_PULL, sources, 1);
+	peer.request.target = fixture->target;
+	peer.request.give_up = 0;
+	peer.tries = 3;
+	peer_client_start(&peer);
+	for (int line = 0; line < 3; line++) {
+		if (line > 0)
+			peer_await_connection(&peer);
+		peer_accept(&peer);
+		peer_offer(&peer, NULL);
+		said = peer_hear(&peer, FRAME_READY);
+		peer.epoch = said.ready.epoch;
+		assert_int_equal(said.ready.resumed, line > 0);
+		peer_say(&peer, peer_entry(ENTRY_FILE, said.ready.next_entry,
+					   said.ready.next_seq,
+					   line == 0 ? "f" : "g", 1, NULL, 5));
+		peer_hear(&peer, FRAME_NEED);
+		/* On the second one nothing comes at all. */
+		if (line != 1) {
+			peer_say(&peer,
+				 peer_chunk(said.ready.next_entry,
+					    said.ready.next_seq, "hello"));
+			peer_say(&peer, message_empty(FRAME_FLUSH));
+			said = peer_hear(&peer, FRAME_RECEIPT);
+			assert_int_equal(said.receipt.status, RECEIPT_DONE);
+		}
+		if (line < 2)
+			close(peer.descriptor);
+	}
+	peer_say(&peer, message_empty(FRAME_BYE));
+	peer_hear(&peer, FRAME_BYE);
+	assert_int_equal(peer_end(&peer), EXIT_DONE);
+	assert_int_equal(peer.result.reconnects, 2);
+	assert_int_equal(peer.result.retries, 2);
+	assert_int_equal(peer.retries, 2);
+	assert_int_equal(peer.result.resumed, 0); /* by this run itself */
+	scratch_holds(&fixture->scratch, "d/f", "hello", 5);
+	scratch_holds(&fixture->scratch, "d/g", "hello", 5);
+}
+
 static void an_agent_that_is_none(void **state)
 {
 	struct peer peer;
@@ -323,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_push_is_served),
 	    TEST(a_pull_is_served),
+	    TEST(a_lost_line_is_made_again),
 	    TEST(an_agent_that_is_none),
 	    TEST(an_agent_that_refuses),
 	    TEST(an_agent_that_confirms_what_it_cannot_have),
