@@ -21,6 +21,7 @@
  * frame by frame; after cmocka.h.
  */
 #define PEER_NONCE   "0123456789abcde"
+#define PEER_TRIES   4
 #define PEER_PATIENT 60000 /* milliseconds; nothing takes so long */
 
 struct peer {
@@ -30,7 +31,10 @@ struct peer {
 	pthread_t thread;
 	int code; /* the exit code, after peer_end */
 	/* a client: */
-	int tries;        /* how often it may connect */
+	int tries; /* how often it may connect, at most PEER_TRIES */
+	int made;  /* by its thread: the test's ends are offered */
+	int offered[PEER_TRIES];
+	int taken;        /* by the test's */
 	sem_t connected;  /* once for each of them */
 	unsigned retries; /* as it told its user */
 	struct transfer_request request;
@@ -42,14 +46,15 @@ struct peer {
 	size_t report_count;
 };
 
-static inline void peer_sockets(struct peer *peer)
+/* Returns the test's end. */
+static inline int peer_sockets(int *theirs)
 {
 	int pair[2];
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	peer->descriptor = pair[0];
-	peer->theirs = pair[1];
+	*theirs = pair[1];
+	return pair[0];
 }
 
 /* ---- an agent ----------------------------------------------------------- */
@@ -67,7 +72,7 @@ static inline void *peer_agent_thread(void *cookie)
 static inline void peer_agent(struct peer *peer)
 {
 	memset(peer, 0, sizeof(*peer));
-	peer_sockets(peer);
+	peer->descriptor = peer_sockets(&peer->theirs);
 	assert_int_equal(
 	    pthread_create(&peer->thread, NULL, peer_agent_thread, peer), 0);
 }
@@ -78,14 +83,15 @@ static inline int peer_connect(void *cookie, struct inbox *inbox, uint32_t id,
 			       const char *nonce, struct lane_result *result)
 {
 	struct peer *peer = cookie;
+	int theirs;
 
 	(void)nonce; /* its HELLO has it too */
 	memset(result, 0, sizeof(*result));
 	result->code = EXIT_LOST;
-	if (peer->tries-- <= 0)
+	if (peer->made == peer->tries)
 		return -1;
-	peer_sockets(peer);
-	result->lane = lane_fd_create(inbox, id, peer->theirs, peer->theirs, 0);
+	peer->offered[peer->made++] = peer_sockets(&theirs);
+	result->lane = lane_fd_create(inbox, id, theirs, theirs, 0);
 	sem_post(&peer->connected);
 	return result->lane == NULL ? -1 : 0;
 }
@@ -98,6 +104,7 @@ static inline void peer_await_connection(struct peer *peer)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PEER_PATIENT / 1000;
 	assert_int_equal(sem_timedwait(&peer->connected, &until), 0);
+	peer->descriptor = peer->offered[peer->taken++];
 	peer->epoch = 0;
 }
 
