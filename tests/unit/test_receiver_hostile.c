@@ -276,6 +276,15 @@ static void frames_of_other_sessions_are_dropped(void **state)
 	assert_int_equal(rig->failed, EXIT_FILE_IO);
 }
 
+static void no_exit_code_is_the_peers_own(void **state)
+{
+	struct rig *rig = *state;
+	struct message_error error = {200, "all is well", 11};
+
+	rig_hear(rig, message_error_encode(&error));
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
+}
+
 static void nobody_else_may_say_that(void **state)
 {
 	static const enum frame_type wrong[] = {
@@ -442,6 +451,7 @@ int main(void)
 	    TEST(a_damaged_leaf_is_taken_back_first),
 	    TEST(all_that_is_durable_is_told),
 	    TEST(frames_of_other_sessions_are_dropped),
+	    TEST(no_exit_code_is_the_peers_own),
 	    TEST(nobody_else_may_say_that),
 	    TEST(a_chunk_must_fit_its_entry),
 	    TEST(the_end_comes_after_all_else),

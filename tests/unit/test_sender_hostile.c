@@ -377,6 +377,15 @@ static void frames_of_other_sessions_are_dropped(void **state)
 	assert_string_equal(rig->why, "bad disk");
 }
 
+static void no_exit_code_is_the_peers_own(void **state)
+{
+	struct rig *rig = *state;
+	struct message_error error = {200, "all is well", 11};
+
+	rig_hear(rig, message_error_encode(&error));
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
+}
+
 static void answers_do_not_pile_up(void **state)
 {
 	struct rig *rig = *state;
@@ -402,6 +411,7 @@ int main(void)
 	    TEST(a_change_is_said_until_it_is_answered),
 	    TEST(a_chunk_is_damaged_five_times),
 	    TEST(frames_of_other_sessions_are_dropped),
+	    TEST(no_exit_code_is_the_peers_own),
 	    TEST(answers_do_not_pile_up),
 	};
 
