@@ -24,11 +24,20 @@ tap_line()
 	printf '%s\n' "$*" | tee -a "$TAP_DIR/steps"
 }
 
+# The failures in a log, each with what follows it.  cmocka says of what is
+# skipped that it is "not ok N # SKIP".
+tap_failures()
+{
+	LC_ALL=C awk '
+	/^not ok( |$)/ && tolower($0) !~ /# skip/ { left = 13 }
+	left-- > 0' "$1" | tr -d '\000'
+}
+
 # What somebody who sees the failure wants to read first.
 tap_show()
 {
-	if grep -q '^not ok' "$1"; then
-		grep -A 12 '^not ok' "$1" | head -n 60
+	if [ -n "$(tap_failures "$1")" ]; then
+		tap_failures "$1" | head -n 60
 	else
 		tail -n 25 "$1"
 	fi | sed 's/^/# /'
@@ -48,7 +57,7 @@ tap_step()
 	) >"$log" 2>&1 </dev/null
 	status=$?
 	set -e
-	if [ "$status" -eq 0 ]; then
+	if [ "$status" -eq 0 ] && [ -z "$(tap_failures "$log")" ]; then
 		tap_line "ok - $name ($((SECONDS - begin)) s)"
 	else
 		tap_line "not ok - $name (exit $status," \
@@ -66,11 +75,11 @@ tap_skip()
 tap_sum()
 {
 	LC_ALL=C awk '
-	/^ok( |$)/ {
+	/^(not )?ok( |$)/ {
 		if (tolower($0) ~ /# skip/) skipped++
-		else passed++
+		else if (/^ok/) passed++
+		else failed++
 	}
-	/^not ok( |$)/ { failed++ }
 	END {
 		printf "%d passed, %d failed, %d skipped\n",
 		    passed, failed, skipped

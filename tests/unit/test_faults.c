@@ -24,8 +24,6 @@
 static void both_engines_bear_it(void **state)
 {
 	(void)state;
-	if (SANITIZE_THREAD)
-		skip(); /* there is one thread only */
 	assert_int_equal(faults_run(FAULTS_ENGINES, STRIDE, 0), 0);
 }
 
