@@ -15,25 +15,6 @@
 #include "transfer/session.h"
 #include "transfer/transfer.h"
 
-static int exchange_hello(struct session *session, const uint8_t nonce[16])
-{
-	struct message_hello hello;
-	struct frame *frame;
-	int result;
-
-	if (session_expect(session, FRAME_HELLO, &frame) == -1)
-		return -1;
-	result = message_hello_decode(frame, &hello);
-	frame_free(frame);
-	if (result == -1 ||
-	    memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
-		return session_fail(session, EXIT_PROTOCOL,
-				    "the client's hello is not for this agent");
-	hello.version_lowest = PROTOCOL_VERSION;
-	hello.version_highest = PROTOCOL_VERSION;
-	return session_send(session, message_hello_encode(&hello));
-}
-
 static int expect_open(struct session *session, struct message_open *open)
 {
 	struct frame *frame;
@@ -230,7 +211,8 @@ static void serve(struct session *session, const uint8_t nonce[16],
 {
 	struct message_open open;
 
-	if (exchange_hello(session, nonce) == -1 ||
+	if (session_expect_hello(session, nonce) == -1 ||
+	    session_hello(session, nonce) == -1 ||
 	    expect_open(session, &open) == -1)
 		return;
 	switch (open.operation) {

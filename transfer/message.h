@@ -18,7 +18,9 @@
  * lengths, ranges, names, counts, and that nothing is left over.  Pointers in
  * a decoded message point into the frame unless said otherwise.
  */
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
+/* The oldest that is still spoken, as if by a ferry of that time. */
+#define PROTOCOL_OLDEST 1
 
 struct message_hello {
 	uint8_t nonce[16];

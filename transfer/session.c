@@ -184,3 +184,45 @@ int session_expect(struct session *session, enum frame_type wanted,
 {
 	return session_expect_any(session, wanted, wanted, frame);
 }
+
+int session_hello(struct session *session, const uint8_t nonce[16])
+{
+	struct message_hello hello = {
+	    .version_lowest = PROTOCOL_OLDEST,
+	    .version_highest = PROTOCOL_VERSION,
+	};
+
+	memcpy(hello.nonce, nonce, sizeof(hello.nonce));
+	return session_send(session, message_hello_encode(&hello));
+}
+
+/* The highest that both speak, or 0. */
+static unsigned common_version(const struct message_hello *hello)
+{
+	unsigned version = hello->version_highest < PROTOCOL_VERSION
+			       ? hello->version_highest
+			       : PROTOCOL_VERSION;
+
+	return version < hello->version_lowest || version < PROTOCOL_OLDEST
+		   ? 0
+		   : version;
+}
+
+int session_expect_hello(struct session *session, const uint8_t nonce[16])
+{
+	struct message_hello hello;
+	struct frame *frame;
+	int result;
+
+	if (session_expect(session, FRAME_HELLO, &frame) == -1)
+		return -1;
+	result = message_hello_decode(frame, &hello);
+	frame_free(frame);
+	if (result == -1 ||
+	    memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
+		return session_fail(session, EXIT_PROTOCOL,
+				    "the far end's hello is not for this "
+				    "session");
+	session->version = common_version(&hello);
+	return 0;
+}

@@ -29,7 +29,8 @@ struct session {
 	const struct transfer_observer *observer; /* its members may be NULL */
 	uint64_t watched; /* when the observer was last asked and told */
 
-	int up;      /* READY was agreed on */
+	unsigned version; /* of the protocol, that both speak; 0: none */
+	int up;           /* READY was agreed on */
 	int resumed; /* as READY said */
 	uint8_t uuid[16];
 	struct transfer_stats stats;
@@ -53,6 +54,12 @@ int session_fail_text(struct session *, int code, char *text);
 
 /* frame is taken; NULL means that there was no memory for it. */
 int session_send(struct session *, struct frame *);
+
+/* Say HELLO, in the client before the far end's is heard, in the agent after. */
+int session_hello(struct session *, const uint8_t nonce[16]);
+/* Take the far end's, and with it the version.  That there is none is for the
+ * client to say. */
+int session_expect_hello(struct session *, const uint8_t nonce[16]);
 
 /*
  * The next frame of the conversation before an engine runs; it is the

@@ -104,35 +104,6 @@ static int connect_lane(struct run *run, struct session *session,
 	return 0;
 }
 
-static int exchange_hello(struct session *session, const uint8_t nonce[16])
-{
-	struct message_hello hello = {
-	    .version_lowest = PROTOCOL_VERSION,
-	    .version_highest = PROTOCOL_VERSION,
-	};
-	struct frame *frame;
-	int result;
-
-	memcpy(hello.nonce, nonce, sizeof(hello.nonce));
-	if (session_send(session, message_hello_encode(&hello)) == -1 ||
-	    session_expect(session, FRAME_HELLO, &frame) == -1)
-		return -1;
-	result = message_hello_decode(frame, &hello);
-	frame_free(frame);
-	if (result == -1 ||
-	    memcmp(hello.nonce, nonce, sizeof(hello.nonce)) != 0)
-		return session_fail(
-		    session, EXIT_PROTOCOL,
-		    "the far end's hello is not an answer to ours");
-	if (hello.version_lowest > PROTOCOL_VERSION ||
-	    hello.version_highest < PROTOCOL_VERSION)
-		return session_fail(
-		    session, EXIT_INCOMPATIBLE,
-		    "the far end's ferry speaks another protocol version; "
-		    "update the older of both");
-	return 0;
-}
-
 /* summary: the numbers that this end has used; NULL if it has none. */
 static int send_open(struct run *run, struct session *session,
 		     const struct journal_summary *summary)
@@ -165,8 +136,14 @@ static int start(struct run *run, struct session *session,
 	uint8_t nonce[16];
 
 	if (connect_lane(run, session, nonce) == -1 ||
-	    exchange_hello(session, nonce) == -1)
+	    session_hello(session, nonce) == -1 ||
+	    session_expect_hello(session, nonce) == -1)
 		return -1;
+	if (session->version == 0)
+		return session_fail(session, EXIT_INCOMPATIBLE,
+				    "the far end's ferry speaks another "
+				    "version of the protocol; update the "
+				    "older of both");
 	run->reached = 1;
 	return send_open(run, session, summary);
 }

@@ -150,7 +150,7 @@ static struct frame *expect(struct peer *peer, enum frame_type type)
 
 void peer_hello(struct peer *peer)
 {
-	struct message_hello hello = {.version_lowest = PROTOCOL_VERSION,
+	struct message_hello hello = {.version_lowest = PROTOCOL_OLDEST,
 				      .version_highest = PROTOCOL_VERSION};
 
 	memcpy(hello.nonce, peer->nonce, sizeof(hello.nonce));

@@ -118,7 +118,7 @@ static void another_version_is_answered(void **state)
 	peer_agent(&peer);
 	peer_say(&peer, peer_hello(PEER_NONCE, 900, 901));
 	said = peer_hear(&peer, FRAME_HELLO);
-	assert_int_equal(said.hello.version_lowest, PROTOCOL_VERSION);
+	assert_int_equal(said.hello.version_lowest, PROTOCOL_OLDEST);
 	assert_int_equal(said.hello.version_highest, PROTOCOL_VERSION);
 	assert_memory_equal(said.hello.nonce, PEER_NONCE, 16);
 	assert_int_equal(peer_end(&peer), EXIT_LOST);
