@@ -234,15 +234,18 @@ int agent_run(struct io *io, int in, int out, const uint8_t nonce[16],
 {
 	const struct transfer_observer nobody = {0};
 	struct session session;
+	struct lane *lane;
 	int code;
 
 	if (session_init(&session, io, &nobody) == -1)
 		return EXIT_FILE_IO;
-	session.lane = lane_fd_create(session.inbox, 0, in, out, 0);
-	if (session.lane == NULL)
+	lane = lane_fd_create(session.inbox, 0, in, out, 0);
+	if (lane == NULL) {
 		session_fail(&session, EXIT_FILE_IO, "out of memory");
-	else
+	} else {
+		session_set_lane(&session, lane);
 		serve(&session, nonce, state_dir);
+	}
 	code = session.code;
 	session_release(&session);
 	return code;

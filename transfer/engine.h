@@ -22,7 +22,7 @@
  *             ... do it ...
  */
 enum engine_event_type {
-	EVENT_LANE_UP,    /* lane; frames may flow on it */
+	EVENT_LANE_UP,    /* lane, bulk; frames may flow on it */
 	EVENT_LANE_DOWN,  /* lane; what was sent on it may be lost */
 	EVENT_LANE_SENT,  /* lane; bytes more have left its queue */
 	EVENT_LANE_HEARD, /* lane; bytes came that are no whole frame yet: told
@@ -30,22 +30,30 @@ enum engine_event_type {
 			     taken for a dead one */
 	EVENT_FRAME,      /* lane, frame: moved to the engine */
 	EVENT_TASK,       /* task: moved back to the engine */
-	EVENT_TIME        /* nothing but the time passing */
+	EVENT_TIME,       /* nothing but the time passing */
+	EVENT_LANE_MADE   /* made; not for engines: see transfer/lane_set.h */
 };
+
+/* What EVENT_LANE_MADE brings; its owner frees it. */
+struct lane_made;
 
 struct engine_event {
 	enum engine_event_type type;
 	uint64_t now;  /* nanoseconds, never going back */
 	uint32_t lane; /* 0..LANES_MAX-1 */
+	int bulk;      /* while it is up, chunks go only on such lanes */
 	size_t bytes;
 	struct frame *frame;
 	struct task *task;
+	struct lane_made *made;
 };
 #define LANES_MAX 64
 
 enum engine_action_type {
 	ACTION_SEND,   /* frame on lane: moved to the caller */
 	ACTION_TASK,   /* task: moved to the caller */
+	ACTION_LOSE,   /* nothing was heard on lane for too long: it is down for
+			  the engine, and is to be closed */
 	ACTION_REPORT, /* tell the user of report; valid until the next call */
 	ACTION_FAIL,   /* the session is over: report says why */
 	ACTION_FINISH  /* all is done on both ends */

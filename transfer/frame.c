@@ -59,7 +59,7 @@ static const struct frame_kind types[FRAME_TYPE_COUNT] = {
     [FRAME_KEEP] = {"KEEP", 10 + 16 * (size_t)RANGES_MAX},
     [FRAME_COMMIT] = {"COMMIT", 25},
     [FRAME_WITHDRAW] = {"WITHDRAW", 8},
-    [FRAME_FLUSH] = {"FLUSH", 0},
+    [FRAME_FLUSH] = {"FLUSH", 8},
     [FRAME_ACK] = {"ACK", 10 + 16 * (size_t)RANGES_MAX},
     [FRAME_NACK] = {"NACK", 17},
     [FRAME_RECEIPT] = {"RECEIPT", 27 + TEXT_MAX},
@@ -70,6 +70,8 @@ static const struct frame_kind types[FRAME_TYPE_COUNT] = {
     [FRAME_BYE] = {"BYE", 0},
     [FRAME_ERROR] = {"ERROR", 3 + TEXT_MAX},
     [FRAME_MANIFEST] = {"MANIFEST", MANIFEST_BODY_MAX},
+    [FRAME_LANES] = {"LANES", 16},
+    [FRAME_JOIN] = {"JOIN", 17},
 };
 
 const char *frame_type_name(unsigned type)

@@ -44,6 +44,8 @@ enum frame_type {
 	FRAME_BYE = 19,
 	FRAME_ERROR = 20,
 	FRAME_MANIFEST = 21,
+	FRAME_LANES = 22,
+	FRAME_JOIN = 23,
 	FRAME_TYPE_COUNT
 };
 

@@ -55,6 +55,24 @@ void lane_send(struct lane *, struct frame *, uint32_t epoch);
  */
 void lane_close(struct lane *);
 
+/* What a lane over descriptors is made of. */
+struct lane_fd_config {
+	int in;
+	int out;       /* may be the same */
+	int pid;       /* a child to reap at close, or 0 */
+	int companion; /* closed with the lane, or -1 */
+	/* With a nonce the far end is a shell's child: what comes before its
+	 * HELLO is skipped (greeting.h), and an end before that is explained
+	 * with the child's status, and with what it said on errors. */
+	const uint8_t *nonce; /* 16 bytes, copied; or NULL */
+	int errors;           /* its stderr, which becomes the lane's; or -1 */
+	const char *host;     /* for texts; must outlive the lane */
+	const char *program;  /* likewise */
+	/* A line that came on errors, any thread; NULL: nobody wants it. */
+	void (*tell)(void *cookie, const char *line);
+	void *cookie;
+};
+
 /*
  * A lane over descriptors, which become the lane's: read from in, write to
  * out (they may be the same).  pid: a child to reap at close, or 0; a child
@@ -64,5 +82,15 @@ void lane_close(struct lane *);
  */
 struct lane *lane_fd_create(struct inbox *, uint32_t id, int in, int out,
 			    int pid);
+/* The same from a config: errors and companion become the lane's too. */
+struct lane *lane_fd_create_from(struct inbox *, uint32_t id,
+				 const struct lane_fd_config *);
+/*
+ * Send what is queued, stop the threads and free the lane, but leave the
+ * descriptors open and the stream as it is, to be gone on with by another
+ * lane, maybe in another process.  No event comes after it.  0; -1: bytes had
+ * come that nobody has seen, so the stream is of no use.
+ */
+int lane_fd_detach(struct lane *);
 
 #endif

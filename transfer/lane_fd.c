@@ -6,7 +6,6 @@
  */
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +23,6 @@
 /* At 500 MB/s a pipe is half empty, or half full, after twice as long. */
 #define PAUSE          (MILLISECOND / 2)
 #define CHILD_PATIENCE (2 * LANE_FD_SECOND)
-#define CHILD_LOOK     (10 * MILLISECOND)
 #define FOREVER        UINT64_MAX
 
 uint64_t lane_fd_clock(void)
@@ -112,9 +110,10 @@ static int milliseconds_until(uint64_t until)
 
 static int wait_for(struct lane_fd *lane, int descriptor, short events)
 {
-	enum { DATA, STOP };
-	struct pollfd slots[2] = {
+	enum { DATA, ERRORS, STOP };
+	struct pollfd slots[3] = {
 	    [DATA] = {.fd = descriptor, .events = events},
+	    [ERRORS] = {.fd = -1, .events = POLLIN},
 	    [STOP] = {.fd = lane->stop, .events = POLLIN},
 	};
 
@@ -127,8 +126,13 @@ static int wait_for(struct lane_fd *lane, int descriptor, short events)
 		timeout = until == FOREVER ? -1 : milliseconds_until(until);
 		if (timeout == 0)
 			return 0;
-		if (poll(slots, timeout == -1 ? 2 : 1, timeout) == -1)
+		if (events == POLLIN && lane->errors != NULL)
+			slots[ERRORS].fd =
+			    lane_fd_errors_descriptor(lane->errors);
+		if (poll(slots, timeout == -1 ? 3 : 2, timeout) == -1)
 			continue; /* EINTR */
+		if (slots[ERRORS].revents != 0)
+			lane_fd_errors_read(lane);
 		if (slots[DATA].revents != 0)
 			return 1;
 	}
@@ -205,40 +209,21 @@ static void discard(struct lane_fd *lane)
 	}
 }
 
-/* Wait for the child, which has seen the end of its input; then kill it. */
-static void reap(pid_t pid)
-{
-	const struct timespec pause = {.tv_nsec = CHILD_LOOK};
-	uint64_t until = lane_fd_clock() + CHILD_PATIENCE;
-	pid_t gone;
-
-	for (;;) {
-		gone = waitpid(pid, NULL, WNOHANG);
-		if (gone == pid || (gone == -1 && errno != EINTR))
-			return;
-		if (lane_fd_clock() >= until)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
-}
-
 static void release(struct lane_fd *lane)
 {
+	lane_fd_errors_free(lane->errors);
 	pthread_cond_destroy(&lane->work);
 	pthread_mutex_destroy(&lane->lock);
-	close(lane->stop);
+	if (lane->stop != -1)
+		close(lane->stop);
 	free(lane->buffer);
 	free(lane->lane.text);
 	free(lane);
 }
 
-static void lane_fd_close(struct lane *base)
+/* What is queued is sent, if that is done in a second. */
+static void end_threads(struct lane_fd *lane)
 {
-	struct lane_fd *lane = (struct lane_fd *)base;
-
 	pthread_mutex_lock(&lane->lock);
 	lane->down = 1; /* no event any more */
 	lane->closing = 1;
@@ -249,12 +234,35 @@ static void lane_fd_close(struct lane *base)
 
 	pthread_join(lane->writer, NULL);
 	pthread_join(lane->reader, NULL);
+}
+
+static void lane_fd_close(struct lane *base)
+{
+	struct lane_fd *lane = (struct lane_fd *)base;
+
+	end_threads(lane);
 	end_stream(lane);
 	discard(lane);
 	close(lane->in);
+	if (lane->companion != -1)
+		close(lane->companion);
 	if (lane->pid > 0)
-		reap(lane->pid);
+		lane_fd_reap(lane, CHILD_PATIENCE);
+	lane_fd_errors_end(lane);
 	release(lane);
+}
+
+int lane_fd_detach(struct lane *base)
+{
+	struct lane_fd *lane = (struct lane_fd *)base;
+	int result;
+
+	end_threads(lane);
+	result = lane->start == lane->end && !lane->ended ? 0 : -1;
+	fcntl(lane->in, F_SETFL, lane->in_flags);
+	fcntl(lane->out, F_SETFL, lane->out_flags);
+	release(lane);
+	return result;
 }
 
 /* Large buffers in the kernel spare both ends some waking; a wish only.  Not
@@ -329,45 +337,63 @@ static int start_quiet_threads(struct lane_fd *lane)
 	return error;
 }
 
-struct lane *lane_fd_create(struct inbox *inbox, uint32_t id, int in, int out,
-			    int pid)
+static const struct lane_operations operations = {lane_fd_send, lane_fd_close};
+
+/* All but the descriptors and the threads. */
+static struct lane_fd *create(struct inbox *inbox, uint32_t id,
+			      const struct lane_fd_config *config)
 {
-	static const struct lane_operations operations = {lane_fd_send,
-							  lane_fd_close};
 	struct lane_fd *lane = calloc(1, sizeof(*lane));
-	int error;
 
 	if (lane == NULL)
 		return NULL;
 	lane->lane.operations = &operations;
 	lane->lane.inbox = inbox;
 	lane->lane.id = id;
-	lane->pid = pid;
+	lane->pid = config->pid;
+	lane->companion = config->companion;
 	lane->queue_end = &lane->queue;
-	lane->buffer = malloc(LANE_FD_BUFFER_SIZE);
-	if (lane->buffer == NULL)
-		goto free_lane;
-	lane->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (lane->stop == -1)
-		goto free_buffer;
-	if (set_descriptors(lane, in, out) == -1)
-		goto close_stop;
+	lane->greeted = config->nonce == NULL;
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->work, NULL);
-	error = start_quiet_threads(lane);
-	if (error == 0)
-		return &lane->lane;
-
-	pthread_cond_destroy(&lane->work);
-	pthread_mutex_destroy(&lane->lock);
-	fcntl(in, F_SETFL, lane->in_flags);
-	fcntl(out, F_SETFL, lane->out_flags);
-	errno = error;
-close_stop:
-	close(lane->stop);
-free_buffer:
-	free(lane->buffer);
-free_lane:
-	free(lane);
+	lane->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	lane->buffer = malloc(LANE_FD_BUFFER_SIZE);
+	if (config->nonce != NULL)
+		lane->errors = lane_fd_errors_create(config);
+	if (lane->stop != -1 && lane->buffer != NULL &&
+	    (config->nonce == NULL || lane->errors != NULL))
+		return lane;
+	release(lane);
 	return NULL;
+}
+
+struct lane *lane_fd_create_from(struct inbox *inbox, uint32_t id,
+				 const struct lane_fd_config *config)
+{
+	struct lane_fd *lane = create(inbox, id, config);
+	int error;
+
+	if (lane == NULL)
+		return NULL;
+	if (set_descriptors(lane, config->in, config->out) == -1) {
+		error = errno;
+	} else {
+		error = start_quiet_threads(lane);
+		if (error == 0)
+			return &lane->lane;
+		fcntl(config->in, F_SETFL, lane->in_flags);
+		fcntl(config->out, F_SETFL, lane->out_flags);
+	}
+	release(lane);
+	errno = error;
+	return NULL;
+}
+
+struct lane *lane_fd_create(struct inbox *inbox, uint32_t id, int in, int out,
+			    int pid)
+{
+	const struct lane_fd_config config = {
+	    .in = in, .out = out, .pid = pid, .companion = -1, .errors = -1};
+
+	return lane_fd_create_from(inbox, id, &config);
 }

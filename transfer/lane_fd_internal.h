@@ -27,7 +27,8 @@ struct lane_fd {
 	int in_pipe;    /* 1 if it is one of LANE_FD_KERNEL_SIZE */
 	int out_pipe;
 	int pid;
-	int stop; /* an eventfd */
+	int companion; /* or -1 */
+	int stop;      /* an eventfd */
 	pthread_t reader;
 	pthread_t writer;
 
@@ -44,8 +45,10 @@ struct lane_fd {
 	uint8_t *buffer; /* the reader's: bytes start..end are not parsed */
 	size_t start;
 	size_t end;
-	int ended;           /* nothing more can come */
-	int large;           /* the frame read last was */
+	int greeted;                   /* the first frame may come, or has */
+	struct lane_fd_errors *errors; /* NULL: nothing to listen to */
+	int ended;                     /* nothing more can come */
+	int large;                     /* the frame read last was */
 	uint64_t heard_told; /* when the engine was last told of anything */
 	size_t heard_bytes;  /* that came since */
 };
@@ -86,5 +89,25 @@ int lane_fd_wait_out(struct lane_fd *);
 void lane_fd_pause(void);
 /* 1 if lane_close was called. */
 int lane_fd_closing(struct lane_fd *);
+
+/* lane_fd_errors.c: what a child says on its stderr, and how it ended. */
+
+/* NULL with errno; config outlives nothing but this call. */
+struct lane_fd_errors *lane_fd_errors_create(const struct lane_fd_config *);
+/* The descriptor stays open. */
+void lane_fd_errors_free(struct lane_fd_errors *);
+/* To be polled for input, or -1. */
+int lane_fd_errors_descriptor(const struct lane_fd_errors *);
+/* Read what is there, and tell its lines; before the greeting keep it. */
+void lane_fd_errors_read(struct lane_fd *);
+/* Tell what is left, and close the descriptor. */
+void lane_fd_errors_end(struct lane_fd *);
+/* Before the greeting: 1 if it was found in the buffer, 0 to read on; -1: there
+ * was more than a shell's noise, and down was said. */
+int lane_fd_greet(struct lane_fd *);
+/* As lane_fd_down, for an end of the stream before the greeting. */
+void lane_fd_explain(struct lane_fd *);
+/* Reap the child, waiting so long at most.  Its exit status; -1: not known. */
+int lane_fd_reap(struct lane_fd *, uint64_t patience);
 
 #endif

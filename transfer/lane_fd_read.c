@@ -153,6 +153,24 @@ static void bad_header(struct lane_fd *lane)
 	lane_fd_down(lane, EXIT_PROTOCOL, text);
 }
 
+/* Skip a shell's noise.  1 when the first frame begins at start; 0 when the
+ * lane is down. */
+static int await_greeting(struct lane_fd *lane)
+{
+	enum outcome outcome = GOT;
+	int found = 0;
+
+	while (found == 0 && outcome == GOT) {
+		outcome = fill_buffer(lane);
+		found = lane_fd_greet(lane);
+	}
+	if (found == 0 && outcome == STOPPED)
+		lane_fd_down(lane, 0, NULL);
+	else if (found == 0)
+		lane_fd_explain(lane);
+	return found == 1;
+}
+
 /* The stream is over; in_frame: in the middle of one. */
 static void over(struct lane_fd *lane, enum outcome outcome, int in_frame)
 {
@@ -214,6 +232,8 @@ void *lane_fd_read(void *cookie)
 	struct lane_fd *lane = cookie;
 
 	lane->heard_told = lane_fd_clock();
+	if (!lane->greeted && !await_greeting(lane))
+		return NULL;
 	while (read_frame(lane))
 		;
 	return NULL;

@@ -22,14 +22,10 @@
 #include "transfer/ssh_login.h"
 #include "transfer/tcp.h"
 
-#define MILLISECOND       ((uint64_t)1000 * 1000)
+#define MILLISECOND ((uint64_t)1000 * 1000)
 /* A look at the pool of frames is due, or at a deadline, at the latest. */
-#define HOLD_STEP         10
-#define LOOK_STEP         50
-/* What a shell exits with when there is no such program, or it cannot run. */
-#define STATUS_NOT_FOUND  127
-#define STATUS_CANNOT_RUN 126
-#define STATUS_UNKNOWN    -1
+#define HOLD_STEP   10
+#define LOOK_STEP   50
 
 /* ---- events ---- */
 
@@ -87,48 +83,20 @@ void lane_ssh_down(struct lane_ssh *lane, int code, const char *format, ...)
 
 /* ---- how it ends ---- */
 
-static void explain_status(struct lane_ssh *lane, int status, const char *said)
-{
-	const char *program = ssh_connection_config(lane->connection)->program;
-
-	if (status == STATUS_NOT_FOUND)
-		lane_ssh_down(lane, EXIT_UNREACHABLE,
-			      "%s is not found there (%s); install ferry on "
-			      "that host, or say where it is with "
-			      "--remote-ferry",
-			      program, said);
-	else if (status == STATUS_CANNOT_RUN)
-		lane_ssh_down(lane, EXIT_UNREACHABLE,
-			      "%s cannot be run there (%s); say where ferry "
-			      "is with --remote-ferry",
-			      program, said);
-	else if (status == STATUS_UNKNOWN)
-		lane_ssh_down(lane, EXIT_UNREACHABLE,
-			      "%s gave no greeting (%s); the start-up files "
-			      "of the shell there must print next to nothing",
-			      program, said);
-	else
-		lane_ssh_down(lane, EXIT_UNREACHABLE,
-			      "%s ended without a greeting, exit status %d "
-			      "(%s); see that it is ferry, or say where ferry "
-			      "is with --remote-ferry",
-			      program, status, said);
-}
-
 void lane_ssh_explain(struct lane_ssh *lane)
 {
 	const struct lane_ssh_reader *reader = &lane->reader;
-	char *said = greeting_quote_noise((const uint8_t *)reader->errors,
-					  reader->errors_length);
+	int status = FAR_STATUS_UNKNOWN;
+	char *text;
 
-	if (said == NULL)
-		said = greeting_quote_noise(reader->buffer, reader->end);
-	explain_status(lane,
-		       libssh2_channel_eof(lane->channel) == 1
-			   ? libssh2_channel_get_exit_status(lane->channel)
-			   : STATUS_UNKNOWN,
-		       said != NULL ? said : "it said nothing");
-	free(said);
+	if (libssh2_channel_eof(lane->channel) == 1)
+		status = libssh2_channel_get_exit_status(lane->channel);
+	text = far_errors_explain(
+	    &reader->errors, reader->buffer, reader->end,
+	    ssh_connection_config(lane->connection)->program, status);
+	lane_ssh_down(lane, EXIT_UNREACHABLE, "%s",
+		      text != NULL ? text : "out of memory");
+	free(text);
 }
 
 /* The signal that ended the agent, malloc'd, or NULL. */
@@ -339,7 +307,7 @@ static void *run(void *cookie)
 	converse(lane);
 	if (closing_until(lane) != 0)
 		wind_down(lane);
-	lane_ssh_end_errors(lane);
+	far_errors_end(&lane->reader.errors, lane->reader.greeted);
 	/* What is queued from here on is freed with the lane. */
 	lane_ssh_discard(lane);
 	return NULL;
@@ -377,7 +345,6 @@ static void release(struct lane_ssh *lane)
 	if (lane->wake != -1)
 		close(lane->wake);
 	free(lane->reader.buffer);
-	free(lane->reader.errors);
 	free(lane->writer.gathered);
 	free(lane->lane.text);
 	free(lane);
@@ -399,6 +366,15 @@ static void lane_ssh_close(struct lane *base)
 
 /* ---- how it begins ---- */
 
+static void tell_error(void *cookie, int greeted, const char *line)
+{
+	const struct lane_ssh *lane = cookie;
+
+	ssh_connection_tell(lane->connection,
+			    greeted ? SSH_TELL_REMOTE : SSH_TELL_DETAIL, "%s",
+			    line);
+}
+
 static struct lane_ssh *create(struct inbox *inbox, uint32_t id,
 			       const struct ssh_config *config)
 {
@@ -415,12 +391,12 @@ static struct lane_ssh *create(struct inbox *inbox, uint32_t id,
 	pthread_mutex_init(&lane->lock, NULL);
 	lane->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	lane->reader.buffer = malloc(LANE_SSH_BUFFER_SIZE);
-	lane->reader.errors = malloc(LANE_SSH_ERRORS_MAX);
+	lane->reader.errors.tell = tell_error;
+	lane->reader.errors.cookie = lane;
 	lane->writer.gathered = malloc(LANE_SSH_PIECE_MAX);
 	lane->connection = ssh_connection_create(config);
 	if (lane->wake != -1 && lane->reader.buffer != NULL &&
-	    lane->reader.errors != NULL && lane->writer.gathered != NULL &&
-	    lane->connection != NULL)
+	    lane->writer.gathered != NULL && lane->connection != NULL)
 		return lane;
 	release(lane);
 	return NULL;

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "transfer/far_errors.h"
 #include "transfer/greeting.h"
 #include "transfer/lane.h"
 #include "transfer/ssh_connection.h"
@@ -26,7 +27,6 @@
 #define LANE_SSH_PIECE_MAX   ((size_t)32700)
 /* What is read at a time, and the most that stays unparsed. */
 #define LANE_SSH_BUFFER_SIZE (GREETING_NOISE_MAX + GREETING_SIZE)
-#define LANE_SSH_ERRORS_MAX  ((size_t)4 << 10)
 #define LANE_SSH_SECOND      ((uint64_t)1000 * 1000 * 1000)
 
 struct lane_ssh_reader {
@@ -40,9 +40,7 @@ struct lane_ssh_reader {
 	uint64_t held_since; /* a chunk waits for room in the pool; or 0 */
 	uint64_t heard_told; /* when the engine was last told of anything */
 	size_t heard_bytes;  /* that came since */
-	char *errors;        /* of stderr: what is not a whole line yet, or
-				all before the greeting */
-	size_t errors_length;
+	struct far_errors errors;
 };
 
 struct lane_ssh_writer {
@@ -89,8 +87,6 @@ enum lane_ssh_look {
 enum lane_ssh_look lane_ssh_read(struct lane_ssh *);
 /* Read the far end's stderr. */
 enum lane_ssh_look lane_ssh_read_errors(struct lane_ssh *);
-/* Tell what of it is no whole line. */
-void lane_ssh_end_errors(struct lane_ssh *);
 /* Write what is queued.  IDLE: all is gone, or there is no room for more. */
 enum lane_ssh_look lane_ssh_write(struct lane_ssh *);
 /* 1 if something is left to be written. */

@@ -259,61 +259,15 @@ enum lane_ssh_look lane_ssh_read(struct lane_ssh *lane)
 
 /* ---- stderr ---- */
 
-static void tell_line(struct lane_ssh *lane, const char *line, size_t length)
-{
-	while (length > 0 && line[length - 1] == '\r')
-		length--;
-	/* Without a greeting, why there is none was told, with what counts. */
-	if (length > 0)
-		ssh_connection_tell(lane->connection,
-				    lane->reader.greeted ? SSH_TELL_REMOTE
-							 : SSH_TELL_DETAIL,
-				    "%.*s", (int)length, line);
-}
-
-/* Tell whole lines; all: the rest too. */
-static void tell_lines(struct lane_ssh_reader *reader, struct lane_ssh *lane,
-		       int all)
-{
-	char *at = reader->errors, *end = at + reader->errors_length;
-	char *newline;
-
-	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		tell_line(lane, at, (size_t)(newline - at));
-		at = newline + 1;
-	}
-	if (all) {
-		tell_line(lane, at, (size_t)(end - at));
-		at = end;
-	}
-	reader->errors_length = (size_t)(end - at);
-	memmove(reader->errors, at, reader->errors_length);
-}
-
-void lane_ssh_end_errors(struct lane_ssh *lane)
-{
-	tell_lines(&lane->reader, lane, 1);
-}
-
 enum lane_ssh_look lane_ssh_read_errors(struct lane_ssh *lane)
 {
 	struct lane_ssh_reader *reader = &lane->reader;
 	enum lane_ssh_look look = LANE_SSH_MOVED;
-	size_t got;
+	char *at;
+	size_t room = far_errors_room(&reader->errors, reader->greeted, &at);
 
-	/* Before the greeting they are kept, as they may be the reason why
-	 * there is none; but no more of them than there is room for. */
-	if (reader->errors_length == LANE_SSH_ERRORS_MAX) {
-		if (!reader->greeted)
-			reader->errors_length /= 2;
-		else
-			tell_lines(reader, lane, 1);
-	}
-	got = read_stream(lane, SSH_EXTENDED_DATA_STDERR,
-			  reader->errors + reader->errors_length,
-			  LANE_SSH_ERRORS_MAX - reader->errors_length, &look);
-	reader->errors_length += got;
-	if (reader->greeted && reader->errors_length > 0)
-		tell_lines(reader, lane, 0);
+	far_errors_took(
+	    &reader->errors, reader->greeted,
+	    read_stream(lane, SSH_EXTENDED_DATA_STDERR, at, room, &look));
 	return look;
 }

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-void lane_table_up(struct lane_table *table, uint32_t lane, uint64_t now)
+void lane_table_up(struct lane_table *table, uint32_t lane, int bulk,
+		   uint64_t now)
 {
 	struct lane_state *state = &table->lanes[lane];
 
@@ -12,17 +13,22 @@ void lane_table_up(struct lane_table *table, uint32_t lane, uint64_t now)
 		return;
 	memset(state, 0, sizeof(*state));
 	state->up = 1;
+	state->bulk = bulk;
 	state->heard = now;
 	state->spoke = now;
 	table->count++;
+	table->bulk_count += bulk != 0;
 }
 
 int lane_table_down(struct lane_table *table, uint32_t lane)
 {
-	if (!table->lanes[lane].up)
+	struct lane_state *state = &table->lanes[lane];
+
+	if (!state->up)
 		return 0;
-	table->lanes[lane].up = 0;
+	state->up = 0;
 	table->count--;
+	table->bulk_count -= state->bulk != 0;
 	return 1;
 }
 
@@ -40,26 +46,43 @@ void lane_table_sent(struct lane_table *table, uint32_t lane, size_t bytes)
 
 uint32_t lane_table_control(const struct lane_table *table)
 {
-	uint32_t lane = 0;
+	uint32_t first = LANES_MAX;
 
-	while (lane < LANES_MAX && !table->lanes[lane].up)
-		lane++;
-	return lane;
+	for (uint32_t lane = LANES_MAX; lane-- > 0;) {
+		const struct lane_state *state = &table->lanes[lane];
+
+		if (state->up && (first == LANES_MAX || !state->bulk ||
+				  table->lanes[first].bulk))
+			first = lane;
+	}
+	return first;
 }
 
-uint32_t lane_table_roomy(const struct lane_table *table)
+uint32_t lane_table_data(const struct lane_table *table)
 {
 	uint32_t best = LANES_MAX;
-	size_t least = LANE_QUEUE_MAX;
+	size_t least = SIZE_MAX;
 
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
-		if (table->lanes[lane].up &&
-		    table->lanes[lane].queued < least) {
-			least = table->lanes[lane].queued;
+		const struct lane_state *state = &table->lanes[lane];
+
+		if (state->up && (state->bulk || table->bulk_count == 0) &&
+		    state->queued < least) {
+			least = state->queued;
 			best = lane;
 		}
 	}
 	return best;
+}
+
+uint32_t lane_table_roomy(const struct lane_table *table)
+{
+	uint32_t lane = lane_table_data(table);
+	size_t most =
+	    table->count > LANES_MANY ? LANE_QUEUE_LESS : LANE_QUEUE_MAX;
+
+	return lane < LANES_MAX && table->lanes[lane].queued < most ? lane
+								    : LANES_MAX;
 }
 
 int lane_table_idle(const struct lane_table *table)

@@ -12,33 +12,42 @@
  * What an engine knows of its lanes: which are up, how much is queued on each,
  * and when each was heard last.  Pings are sent, and silent lanes given up,
  * by lane_table_pulse.
+ *
+ * While a bulk lane is up, chunks go on bulk lanes alone; all else goes on the
+ * control lane, the first that is up and not for bulk if there is one.
  */
 struct lane_table {
 	struct lane_state {
 		int up;
+		int bulk;
 		size_t queued;
 		uint64_t heard; /* when the last frame came */
 		uint64_t spoke; /* when something was last sent on it */
 	} lanes[LANES_MAX];
 	unsigned count; /* of lanes that are up */
+	unsigned bulk_count;
 };
 
 /* Most bytes of chunks queued on one lane: two keep it busy while the next is
- * read; more would only wait in memory. */
-#define LANE_QUEUE_MAX ((size_t)4 << 20)
+ * read; more would only wait in memory.  Of many lanes, each has less. */
+#define LANE_QUEUE_MAX  ((size_t)4 << 20)
+#define LANE_QUEUE_LESS ((size_t)2 << 20)
+#define LANES_MANY      4
 
 /* A lane came up, with nothing queued; as good as heard now. */
-void lane_table_up(struct lane_table *, uint32_t lane, uint64_t now);
+void lane_table_up(struct lane_table *, uint32_t lane, int bulk, uint64_t now);
 /* 1 if it was up. */
 int lane_table_down(struct lane_table *, uint32_t lane);
 void lane_table_heard(struct lane_table *, uint32_t lane, uint64_t now);
 /* So many bytes left its queue. */
 void lane_table_sent(struct lane_table *, uint32_t lane, size_t bytes);
 
-/* The lane for control frames: the lowest that is up; LANES_MAX: none. */
+/* The lane for control frames: see above; LANES_MAX: none. */
 uint32_t lane_table_control(const struct lane_table *);
-/* The lane with the least queued, if that is less than LANE_QUEUE_MAX; else
- * LANES_MAX. */
+/* The lane for the next chunk: the one with the least queued; LANES_MAX: none
+ * is up. */
+uint32_t lane_table_data(const struct lane_table *);
+/* The same, if it has room; else LANES_MAX. */
 uint32_t lane_table_roomy(const struct lane_table *);
 
 /* 1 if nothing is queued on any lane. */

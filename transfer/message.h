@@ -20,7 +20,7 @@
  */
 #define PROTOCOL_VERSION 2
 /* The oldest that is still spoken, as if by a ferry of that time. */
-#define PROTOCOL_OLDEST 1
+#define PROTOCOL_OLDEST  1
 
 struct message_hello {
 	uint8_t nonce[16];
@@ -288,7 +288,34 @@ int message_error_decode(const struct frame *, struct message_error *);
  * for no peer chooses an exit status that ferry(1) does not explain. */
 int message_error_exit_code(const struct message_error *);
 
-/* FLUSH, PING, PONG and BYE have no body. */
+/* PING, PONG and BYE have no body, nor has FLUSH on a single lane. */
 struct frame *message_empty(enum frame_type);
+
+/*
+ * FLUSH where there are several lanes, which it may arrive before what was
+ * sent on others: how many CHUNKs were sent in this session, those sent again
+ * included.  Decode gives 0 for one without a body.
+ */
+struct frame *message_flush_encode(uint64_t chunks);
+int message_flush_decode(const struct frame *, uint64_t *chunks);
+
+/*
+ * LANES: the client asks for a token (NULL), the agent answers with one, or
+ * with NULL if no lane can be added.  Decode says in *given which it was.
+ */
+#define LANES_TOKEN_SIZE 16
+struct frame *message_lanes_encode(const uint8_t *token);
+int message_lanes_decode(const struct frame *, uint8_t token[LANES_TOKEN_SIZE],
+			 int *given);
+
+/* JOIN: a lane becomes one of the session that made the token. */
+enum { JOIN_BULK = 1 /* while such a lane is up, chunks go on these alone */ };
+struct message_join {
+	uint8_t token[LANES_TOKEN_SIZE];
+	uint8_t flags; /* JOIN_* */
+};
+struct frame *message_join_encode(const struct message_join *);
+/* Refuses unknown flags. */
+int message_join_decode(const struct frame *, struct message_join *);
 
 #endif

@@ -87,6 +87,13 @@ void outbox_task(struct outbox *outbox, struct task *task)
 		put(outbox, &action);
 }
 
+void outbox_lose(struct outbox *outbox, uint32_t lane)
+{
+	struct engine_action action = {.type = ACTION_LOSE, .lane = lane};
+
+	put(outbox, &action);
+}
+
 static char *copy(const char *text)
 {
 	return text == NULL ? NULL : strdup(text);

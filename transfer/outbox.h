@@ -30,6 +30,9 @@ void outbox_clear(struct outbox *);
 void outbox_send(struct outbox *, uint32_t lane, struct frame *);
 void outbox_task(struct outbox *, struct task *);
 
+/* The lane is down for the engine. */
+void outbox_lose(struct outbox *, uint32_t lane);
+
 /* Tell the user; path and text (either may be NULL) are copied. */
 void outbox_report(struct outbox *, const struct engine_report *);
 

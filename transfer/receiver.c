@@ -168,6 +168,17 @@ static void closed(struct receiver *receiver, const struct task *task)
 	outbox_finish(&receiver->outbox);
 }
 
+/* What was sent before it may come after it, on another lane. */
+static void flush(struct receiver *receiver, const struct frame *frame)
+{
+	if (message_flush_decode(frame, &receiver->flush_chunks) == -1) {
+		receiver_fail(receiver, EXIT_PROTOCOL, "bad FLUSH frame");
+		return;
+	}
+	receiver->flush = 1;
+	receiver->ack_due = 1;
+}
+
 static void frame_came(struct receiver *receiver, uint32_t lane,
 		       struct frame *frame)
 {
@@ -195,8 +206,7 @@ static void frame_came(struct receiver *receiver, uint32_t lane,
 		receiver_withdraw(receiver, frame);
 		break;
 	case FRAME_FLUSH:
-		receiver->flush = 1;
-		receiver->ack_due = 1;
+		flush(receiver, frame);
 		break;
 	case FRAME_PROBLEM:
 		receiver_problem(receiver, frame);
@@ -276,8 +286,10 @@ static void advance(struct receiver *receiver)
 	    &receiver->lanes, &receiver->outbox, receiver->now,
 	    receiver->config.ping_time, receiver->config.idle_time);
 
-	if (silent < LANES_MAX)
+	if (silent < LANES_MAX) {
+		outbox_lose(&receiver->outbox, silent);
 		lane_down(receiver, silent, "nothing was heard of the far end");
+	}
 	if (receiver->outbox.closed)
 		return;
 	receiver_examine_more(receiver);
@@ -295,7 +307,8 @@ static void receiver_handle(struct engine *engine,
 	receiver->now = event->now;
 	switch (event->type) {
 	case EVENT_LANE_UP:
-		lane_table_up(&receiver->lanes, event->lane, receiver->now);
+		lane_table_up(&receiver->lanes, event->lane, event->bulk,
+			      receiver->now);
 		break;
 	case EVENT_LANE_DOWN:
 		lane_down(receiver, event->lane, "the connection was lost");
@@ -314,6 +327,7 @@ static void receiver_handle(struct engine *engine,
 		task_done(receiver, event->task);
 		break;
 	case EVENT_TIME:
+	case EVENT_LANE_MADE:
 		break;
 	}
 	if (!receiver->outbox.closed && receiver->lanes.count > 0)

@@ -102,6 +102,7 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 		return;
 	}
 	/* The sender's own figure may never come. */
+	receiver->chunks++;
 	receiver->received += chunk.length;
 	if (receiver->received > receiver->stats.bytes_sent)
 		receiver->stats.bytes_sent = receiver->received;

@@ -130,10 +130,10 @@ static int verifying(const struct receiver *receiver)
 /* The sender waits, and all that it sent has been worked off. */
 static int worked_off(const struct receiver *receiver)
 {
-	return receiver->flush && receiver->writing == 0 &&
-	       receiver->examining == 0 && receiver->to_examine.count == 0 &&
-	       !verifying(receiver) && !receiver->placing &&
-	       receiver->to_place.count == 0;
+	return receiver->flush && receiver->chunks >= receiver->flush_chunks &&
+	       receiver->writing == 0 && receiver->examining == 0 &&
+	       receiver->to_examine.count == 0 && !verifying(receiver) &&
+	       !receiver->placing && receiver->to_place.count == 0;
 }
 
 static int due(const struct receiver *receiver)

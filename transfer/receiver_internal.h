@@ -121,7 +121,9 @@ struct receiver {
 	size_t planned_capacity;
 	int settle;            /* see task_group */
 	uint64_t group_opened; /* when the first came in */
-	int flush;             /* the sender waits */
+	int flush;             /* the sender waits, */
+	uint64_t flush_chunks; /* when so many chunks have come */
+	uint64_t chunks;       /* that came, on all lanes */
 	/* The one that is out; NULL: none. */
 	struct group_out *group;
 	uint64_t group_number;

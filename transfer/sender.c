@@ -383,8 +383,10 @@ static void advance(struct sender *sender)
 	    &sender->lanes, &sender->outbox, sender->now,
 	    sender->config.ping_time, sender->config.idle_time);
 
-	if (silent < LANES_MAX)
+	if (silent < LANES_MAX) {
+		outbox_lose(&sender->outbox, silent);
 		lane_down(sender, silent, "nothing was heard of the far end");
+	}
 	if (sender->outbox.closed)
 		return;
 	if (sender->now >= sender->next_scan)
@@ -405,7 +407,8 @@ static void sender_handle(struct engine *engine,
 	sender->now = event->now;
 	switch (event->type) {
 	case EVENT_LANE_UP:
-		lane_table_up(&sender->lanes, event->lane, sender->now);
+		lane_table_up(&sender->lanes, event->lane, event->bulk,
+			      sender->now);
 		break;
 	case EVENT_LANE_DOWN:
 		lane_down(sender, event->lane, "the connection was lost");
@@ -424,6 +427,7 @@ static void sender_handle(struct engine *engine,
 		task_done(sender, event->task);
 		break;
 	case EVENT_TIME:
+	case EVENT_LANE_MADE:
 		break;
 	}
 	if (!sender->outbox.closed && sender->lanes.count > 0)

@@ -170,7 +170,9 @@ static void flush_if_blocked(struct sender *sender)
 	    sender->entries.count == 0 || !lane_table_idle(&sender->lanes))
 		return;
 	sender->unflushed = 0;
-	sender_send(sender, message_empty(FRAME_FLUSH));
+	sender_send(sender, sender->lanes.count > 1
+				? message_flush_encode(sender->chunks)
+				: message_empty(FRAME_FLUSH));
 }
 
 void sender_pump(struct sender *sender)
@@ -194,13 +196,11 @@ void sender_pump(struct sender *sender)
 static void send_chunk(struct sender *sender, struct outgoing *outgoing,
 		       struct task_read *read)
 {
-	uint32_t lane = lane_table_roomy(&sender->lanes);
+	uint32_t lane = lane_table_data(&sender->lanes);
 	struct frame *chunk = read->chunk;
 	uint32_t length =
 	    (uint32_t)leaf_length(outgoing->entry->size, read->leaf);
 
-	if (lane == LANES_MAX)
-		lane = lane_table_control(&sender->lanes);
 	if (read->resend) {
 		if (!sender_fly_again(sender, outgoing, read->leaf, lane))
 			return; /* what was sent first was confirmed */
@@ -211,6 +211,7 @@ static void send_chunk(struct sender *sender, struct outgoing *outgoing,
 		return;
 	}
 	read->chunk = NULL;
+	sender->chunks++;
 	sender->stats.bytes_sent += length;
 	sender->unflushed = 1;
 	lane_table_send(&sender->lanes, &sender->outbox, lane, chunk,

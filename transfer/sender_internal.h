@@ -108,7 +108,8 @@ struct sender {
 	size_t read_bytes; /* of chunks in them */
 	int walking;       /* a walk task is out */
 	int walk_ended;
-	int unflushed; /* something was sent since the last FLUSH */
+	int unflushed;   /* something was sent since the last FLUSH */
+	uint64_t chunks; /* sent, with those sent again */
 	int bye_sent;
 	uint64_t stats_sent; /* when */
 

@@ -20,10 +20,21 @@ int session_init(struct session *session, struct io *io,
 
 void session_release(struct session *session)
 {
-	lane_close(session->lane);
+	if (session->crew != NULL)
+		session->crew->operations->free(session->crew);
+	lane_set_release(&session->lanes);
 	inbox_free(session->inbox);
+	free(session->down_text);
 	free(session->text);
 	memset(session, 0, sizeof(*session));
+}
+
+void session_set_lane(struct session *session, struct lane *lane)
+{
+	uint32_t number = lane_set_reserve(&session->lanes);
+
+	lane_set_put(&session->lanes, number, lane);
+	lane_set_up(&session->lanes, number);
 }
 
 static void tell_far_end(struct session *session, int code, const char *text)
@@ -31,12 +42,14 @@ static void tell_far_end(struct session *session, int code, const char *text)
 	struct message_error message = {.code = (uint8_t)code, .text = text};
 	struct frame *frame;
 
-	if (session->lane == NULL || session->down || text == NULL)
+	uint32_t number = lane_set_first(&session->lanes);
+
+	if (number == LANES_MAX || session->down || text == NULL)
 		return;
 	message.text_length = strnlen(text, TEXT_MAX);
 	frame = message_error_encode(&message);
 	if (frame != NULL)
-		lane_send(session->lane, frame, 0);
+		lane_set_send(&session->lanes, number, frame, 0);
 }
 
 int session_end(struct session *session, int code, char *text)
@@ -66,7 +79,7 @@ int session_send(struct session *session, struct frame *frame)
 {
 	if (frame == NULL)
 		return session_fail(session, EXIT_FILE_IO, "out of memory");
-	lane_send(session->lane, frame, 0);
+	lane_set_send(&session->lanes, 0, frame, 0);
 	return 0;
 }
 
@@ -108,7 +121,7 @@ static int fail_as_told(struct session *session, const struct frame *frame)
 
 static int fail_as_lost(struct session *session)
 {
-	const struct lane *lane = session->lane;
+	const struct lane *lane = session->lanes.slots[0].lane;
 
 	session->down = 1;
 	return session_fail(session, lane->code != 0 ? lane->code : EXIT_LOST,

@@ -9,6 +9,8 @@
 #include "transfer/engine.h"
 #include "transfer/inbox.h"
 #include "transfer/lane.h"
+#include "transfer/lane_crew.h"
+#include "transfer/lane_set.h"
 #include "transfer/source.h"
 #include "transfer/target.h"
 #include "transfer/transfer.h"
@@ -25,18 +27,22 @@
 struct session {
 	struct io *io;
 	struct inbox *inbox;
-	struct lane *lane;
+	struct lane_set lanes;  /* number 0 is the first */
+	struct lane_crew *crew; /* NULL: there will be no further ones */
+	uint32_t epoch;         /* while an engine runs; else 0 */
 	const struct transfer_observer *observer; /* its members may be NULL */
 	uint64_t watched; /* when the observer was last asked and told */
 
 	unsigned version; /* of the protocol, that both speak; 0: none */
 	int up;           /* READY was agreed on */
-	int resumed; /* as READY said */
+	int resumed;      /* as READY said */
 	uint8_t uuid[16];
 	struct transfer_stats stats;
 
-	int down; /* the lane is */
-	int code; /* of the end; EXIT_DONE until then */
+	int down;        /* no lane is up */
+	int down_code;   /* why the last one went; EXIT_DONE: in order */
+	char *down_text; /* likewise; or NULL */
+	int code;        /* of the end; EXIT_DONE until then */
 	char *text;
 	int told; /* the far end said both */
 };
@@ -44,8 +50,11 @@ struct session {
 /* Nothing is connected yet.  0; -1: no memory. */
 int session_init(struct session *, struct io *,
 		 const struct transfer_observer *);
-/* Sends what is queued, closes the lane, frees all. */
+/* Sends what is queued, closes the lanes, frees all. */
 void session_release(struct session *);
+
+/* The first lane is made, with id 0; it becomes the session's. */
+void session_set_lane(struct session *, struct lane *);
 
 /* The first reason stays.  Always -1. */
 int session_fail(struct session *, int code, const char *text);
@@ -55,7 +64,8 @@ int session_fail_text(struct session *, int code, char *text);
 /* frame is taken; NULL means that there was no memory for it. */
 int session_send(struct session *, struct frame *);
 
-/* Say HELLO, in the client before the far end's is heard, in the agent after. */
+/* Say HELLO, in the client before the far end's is heard, in the agent after.
+ */
 int session_hello(struct session *, const uint8_t nonce[16]);
 /* Take the far end's, and with it the version.  That there is none is for the
  * client to say. */

@@ -14,21 +14,37 @@ struct loop {
 	int over; /* FINISH or FAIL was said */
 };
 
-/* The engine has told the far end.  It only knows that the lane is down; the
- * lane knows why. */
+/* The engine has told the far end.  It only knows that its lanes are down; the
+ * last of them knew why. */
 static void fail(struct session *session, const struct engine_report *report)
 {
-	const struct lane *lane = session->lane;
 	const char *text = report->text;
 	int code = report->code;
 
-	if (code == EXIT_LOST && session->down && lane->text != NULL) {
-		text = lane->text;
-		code = lane->code != 0 ? lane->code : EXIT_LOST;
+	if (code == EXIT_LOST && session->down && session->down_text != NULL) {
+		text = session->down_text;
+		code = session->down_code;
 	}
 	if (session->code == EXIT_DONE)
 		session->told = report->told;
 	session_end(session, code, text == NULL ? NULL : strdup(text));
+}
+
+/* The engine knows, or will in a moment. */
+static void lose_lane(struct session *session, uint32_t number)
+{
+	const struct lane *lane = session->lanes.slots[number].lane;
+
+	free(session->down_text);
+	session->down_code = EXIT_LOST;
+	session->down_text = NULL;
+	if (lane != NULL && lane->text != NULL) {
+		session->down_text = strdup(lane->text);
+		if (lane->code != 0)
+			session->down_code = lane->code;
+	}
+	lane_set_lose(&session->lanes, number);
+	session->down = session->lanes.up == 0;
 }
 
 static void do_action(struct loop *loop, struct engine_action *action)
@@ -38,14 +54,14 @@ static void do_action(struct loop *loop, struct engine_action *action)
 
 	switch (action->type) {
 	case ACTION_SEND:
-		if (session->down)
-			frame_free(action->frame);
-		else
-			lane_send(session->lane, action->frame,
-				  loop->engine->epoch);
+		lane_set_send(&session->lanes, action->lane, action->frame,
+			      loop->engine->epoch);
 		break;
 	case ACTION_TASK:
 		workers_put(loop->workers, action->task);
+		break;
+	case ACTION_LOSE:
+		lose_lane(session, action->lane);
 		break;
 	case ACTION_REPORT:
 		if (observer->report != NULL)
@@ -69,39 +85,73 @@ static void do_actions(struct loop *loop)
 		do_action(loop, &action);
 }
 
+static void tell_engine(struct loop *loop, struct engine_event *event)
+{
+	engine_handle(loop->engine->engine, event);
+	do_actions(loop);
+}
+
+/* An event from the inbox. */
 static void handle(struct loop *loop, struct engine_event *event)
 {
 	struct session *session = loop->session;
+	struct lane_crew *crew = session->crew;
 
 	event->now = session->io->clock(session->io->context);
+	if (!lane_set_sift(&session->lanes, event) ||
+	    (crew != NULL && !crew->operations->take(crew, event)))
+		return;
+	/* First, so that the engine does not send on it. */
 	if (event->type == EVENT_LANE_DOWN)
-		session->down = 1;
-	engine_handle(loop->engine->engine, event);
-	do_actions(loop);
+		lose_lane(session, event->lane);
+	tell_engine(loop, event);
+}
+
+/* We leave: as for the engine, the line is cut. */
+static void cut_all(struct loop *loop)
+{
+	struct session *session = loop->session;
+	struct engine_event event = {.type = EVENT_LANE_DOWN};
+
+	event.now = session->io->clock(session->io->context);
+	for (event.lane = 0; event.lane < LANES_MAX; event.lane++) {
+		if (session->lanes.slots[event.lane].stage == LANE_UP)
+			tell_engine(loop, &event);
+	}
+}
+
+/* When to stop waiting for news. */
+static uint64_t next_look(struct loop *loop)
+{
+	struct session *session = loop->session;
+	struct lane_crew *crew = session->crew;
+	uint64_t look = session->watched + WATCH_INTERVAL;
+	uint64_t deadline = engine_deadline(loop->engine->engine);
+
+	if (deadline < look)
+		look = deadline;
+	if (crew == NULL)
+		return look;
+	deadline = crew->operations->pulse(
+	    crew, session->io->clock(session->io->context), &session->stats);
+	return deadline < look ? deadline : look;
 }
 
 /* Until the engine is done, or the observer wants the end. */
 static void turn(struct loop *loop)
 {
 	struct session *session = loop->session;
-	struct engine *engine = loop->engine->engine;
 	struct engine_event event = {.type = EVENT_LANE_UP};
 
-	handle(loop, &event);
+	event.now = session->io->clock(session->io->context);
+	tell_engine(loop, &event);
 	while (!loop->over) {
-		uint64_t watch = session->watched + WATCH_INTERVAL;
-		uint64_t deadline = engine_deadline(engine);
-
-		if (!inbox_take(session->inbox, &event,
-				watch < deadline ? watch : deadline))
+		if (!inbox_take(session->inbox, &event, next_look(loop)))
 			event.type = EVENT_TIME;
 		handle(loop, &event);
-		engine_stats(engine, &session->stats);
-		if (loop->over || session_watch(session) == 0)
-			continue;
-		/* We leave: as for the engine, the line is cut. */
-		event = (struct engine_event){.type = EVENT_LANE_DOWN};
-		handle(loop, &event);
+		engine_stats(loop->engine->engine, &session->stats);
+		if (!loop->over && session_watch(session) == -1)
+			cut_all(loop);
 	}
 }
 
@@ -112,6 +162,11 @@ static void collect_tasks(struct loop *loop)
 
 	workers_free(loop->workers);
 	while (inbox_take(loop->session->inbox, &event, 0)) {
+		/* What comes on lanes is of no use any more. */
+		if (event.type == EVENT_FRAME)
+			frame_free(event.frame);
+		if (event.type != EVENT_TASK)
+			continue;
 		event.now =
 		    loop->session->io->clock(loop->session->io->context);
 		engine_handle(loop->engine->engine, &event);
@@ -127,7 +182,9 @@ int session_run_engine(struct session *session,
 	    workers_create(session->inbox, engine->run, engine->cookie);
 	if (loop.workers == NULL)
 		return session_fail(session, EXIT_FILE_IO, "out of memory");
+	session->epoch = engine->epoch;
 	turn(&loop);
+	session->epoch = 0;
 	engine_stats(engine->engine, &session->stats);
 	collect_tasks(&loop);
 	return session->code == EXIT_DONE ? 0 : -1;

@@ -100,7 +100,7 @@ static int connect_lane(struct run *run, struct session *session,
 	if (carrier->connect(carrier->cookie, session->inbox, 0, digits,
 			     &made) == -1)
 		return session_fail_text(session, made.code, made.text);
-	session->lane = made.lane;
+	session_set_lane(session, made.lane);
 	return 0;
 }
 

@@ -290,6 +290,8 @@ void actor_act(struct session *session, struct actor *actor)
 		case ACTION_TASK:
 			put_task(session, actor, action.task);
 			break;
+		case ACTION_LOSE:
+			break; /* what is silent is cut */
 		case ACTION_REPORT:
 			take_report(session, actor, &action.report);
 			break;

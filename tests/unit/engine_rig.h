@@ -42,6 +42,7 @@ struct rig {
 	size_t report_count;
 	size_t report_capacity;
 	unsigned failed_reports; /* REPORT_FAILED, ever */
+	unsigned lost;           /* lanes that the engine gave up */
 	int failed;              /* the exit code of ACTION_FAIL, or 0 */
 	char why[400];
 	int finished;
@@ -108,6 +109,9 @@ static inline void rig_collect(struct rig *rig)
 			    sim_grow(rig->tasks, rig->task_count,
 				     &rig->task_capacity, sizeof(*rig->tasks));
 			rig->tasks[rig->task_count++] = action.task;
+			break;
+		case ACTION_LOSE:
+			rig->lost++;
 			break;
 		case ACTION_REPORT:
 			rig_take_report(rig, &action.report);

@@ -46,9 +46,9 @@ static void lanes_come_and_go(void **state)
 
 	assert_int_equal(lane_table_control(table), LANES_MAX);
 	assert_int_equal(lane_table_roomy(table), LANES_MAX);
-	lane_table_up(table, 5, 0);
-	lane_table_up(table, 2, 0);
-	lane_table_up(table, 2, 0);
+	lane_table_up(table, 5, 0, 0);
+	lane_table_up(table, 2, 0, 0);
+	lane_table_up(table, 2, 0, 0);
 	assert_int_equal(table->count, 2);
 	assert_int_equal(lane_table_control(table), 2);
 	assert_int_equal(lane_table_down(table, 2), 1);
@@ -63,8 +63,8 @@ static void the_emptiest_lane_is_taken(void **state)
 	struct fixture *fixture = *state;
 	struct lane_table *table = &fixture->table;
 
-	lane_table_up(table, 0, 0);
-	lane_table_up(table, 1, 0);
+	lane_table_up(table, 0, 0, 0);
+	lane_table_up(table, 1, 0, 0);
 	fill(fixture, 0, 1000);
 	assert_int_equal(lane_table_roomy(table), 1);
 	fill(fixture, 1, 2000);
@@ -80,7 +80,7 @@ static void the_emptiest_lane_is_taken(void **state)
 	assert_true(table->lanes[1].queued >= LANE_QUEUE_MAX);
 	/* One that came back has an empty one. */
 	lane_table_down(table, 0);
-	lane_table_up(table, 0, 0);
+	lane_table_up(table, 0, 0, 0);
 	assert_int_equal(lane_table_roomy(table), 0);
 }
 
@@ -101,8 +101,8 @@ static void silence_brings_a_ping_and_then_the_end(void **state)
 	struct engine_action action;
 
 	assert_int_equal(lane_table_deadline(table, 10, 30), UINT64_MAX);
-	lane_table_up(table, 3, 100);
-	lane_table_up(table, 4, 100);
+	lane_table_up(table, 3, 0, 100);
+	lane_table_up(table, 4, 0, 100);
 	assert_int_equal(lane_table_deadline(table, 10, 30), 110);
 	assert_int_equal(lane_table_pulse(table, &fixture->outbox, 109, 10, 30),
 			 LANES_MAX);
@@ -136,7 +136,7 @@ static void answers_do_not_pile_up(void **state)
 	struct lane_table *table = &fixture->table;
 	size_t queued;
 
-	lane_table_up(table, 0, 0);
+	lane_table_up(table, 0, 0, 0);
 	assert_false(lane_table_clogged(table, 0));
 	for (int i = 0; i < 1000000; i++)
 		lane_table_pong(table, &fixture->outbox, 0, 0);
