@@ -2,6 +2,7 @@
 /* Which question need not be asked again? */
 #include "cli/answers.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,9 @@ struct answer {
 	int given;     /* in this try */
 	int confirmed; /* by one that got in */
 };
+/* Only one thread asks; others recall. */
 static struct answer *answers;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void wipe(char *text)
 {
@@ -51,41 +54,74 @@ static struct answer *add(const char *question)
 
 void answers_begin(void)
 {
+	pthread_mutex_lock(&lock);
 	for (struct answer *answer = answers; answer != NULL;
 	     answer = answer->next)
 		answer->given = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+/* One that got in, and has not been refused since.  NULL: none. */
+static char *recall(const char *question, int once)
+{
+	struct answer *answer;
+	char *text = NULL;
+
+	pthread_mutex_lock(&lock);
+	answer = find(question);
+	if (answer != NULL && answer->confirmed && !(once && answer->given)) {
+		answer->given |= once;
+		text = strdup(answer->text);
+	}
+	pthread_mutex_unlock(&lock);
+	return text;
+}
+
+static void keep(const char *question, const char *text)
+{
+	struct answer *answer;
+
+	pthread_mutex_lock(&lock);
+	answer = find(question);
+	if (answer == NULL)
+		answer = add(question);
+	if (answer != NULL) {
+		wipe(answer->text);
+		answer->text = text != NULL ? strdup(text) : NULL;
+		answer->given = answer->text != NULL;
+		answer->confirmed = 0;
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 char *answers_ask(const char *question, int echo)
 {
-	struct answer *answer = find(question);
-	char *text;
+	char *text = recall(question, 1);
 
-	if (answer != NULL && answer->confirmed && !answer->given) {
-		answer->given = 1;
-		return strdup(answer->text);
-	}
-	text = prompt_ask(question, echo);
-	if (answer == NULL)
-		answer = add(question);
-	if (answer == NULL)
+	if (text != NULL)
 		return text;
-	wipe(answer->text);
-	answer->text = text != NULL ? strdup(text) : NULL;
-	answer->given = answer->text != NULL;
-	answer->confirmed = 0;
+	text = prompt_ask(question, echo);
+	keep(question, text);
 	return text;
+}
+
+char *answers_recall(const char *question)
+{
+	return recall(question, 0);
 }
 
 void answers_confirm(void)
 {
+	pthread_mutex_lock(&lock);
 	for (struct answer *answer = answers; answer != NULL;
 	     answer = answer->next)
 		answer->confirmed |= answer->given;
+	pthread_mutex_unlock(&lock);
 }
 
 void answers_forget(void)
 {
+	pthread_mutex_lock(&lock);
 	while (answers != NULL) {
 		struct answer *answer = answers;
 
@@ -94,4 +130,5 @@ void answers_forget(void)
 		free(answer->question);
 		free(answer);
 	}
+	pthread_mutex_unlock(&lock);
 }

@@ -5,7 +5,7 @@
 /*
  * What the person answered, so that a connection that was lost is made again
  * without a word from them.  An answer is given again, once a try, if it got
- * in before.  For one thread at a time.
+ * in before.  For one thread at a time, but answers_recall.
  */
 
 /* A try to connect begins. */
@@ -16,6 +16,9 @@ char *answers_ask(const char *question, int echo);
 
 /* The try got in. */
 void answers_confirm(void);
+
+/* One that got in before, malloc'd, or NULL; nobody is asked.  Any thread. */
+char *answers_recall(const char *question);
 
 /* Wipe them all. */
 void answers_forget(void);

@@ -176,9 +176,34 @@ void connect_name_host(const struct connection *connection,
 	result->text = text;
 }
 
-struct transfer_carrier connect_carrier(struct connection *connection)
+static int connect_further(void *cookie, unsigned kind, struct inbox *inbox,
+			   uint32_t id, const char *nonce,
+			   const atomic_int *over, struct lane_result *result)
 {
-	struct transfer_carrier carrier = {connection, connect_any};
+	struct connection *connection = cookie;
 
+	return connect_ssh_further(connection->ssh, kind, inbox, id, nonce,
+				   over, result);
+}
+
+struct transfer_carrier connect_carrier(const struct connection *connection)
+{
+	struct transfer_carrier carrier;
+
+	memset(&carrier, 0, sizeof(carrier));
+	/* Its functions take it as what it is. */
+	carrier.cookie = (void *)(uintptr_t)connection;
+	carrier.connect = connect_any;
+	carrier.further = connect_further;
+	/* A socket on this machine is as fast as several. */
+	if (connection->ssh != NULL)
+		connect_ssh_describe(connection->ssh, &carrier);
 	return carrier;
+}
+
+const char *connect_kind(const struct connection *connection, int kind)
+{
+	return connection->ssh == NULL
+		   ? "local"
+		   : connect_ssh_kind(connection->ssh, kind);
 }

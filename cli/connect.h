@@ -20,7 +20,11 @@ struct connection *connect_create(const struct options *,
 				  const struct location *far, int *code);
 
 /* The carrier for a transfer_request; valid until connect_free. */
-struct transfer_carrier connect_carrier(struct connection *);
+struct transfer_carrier connect_carrier(const struct connection *);
+
+/* What carries the carrier's lanes of a kind, -1 for the first lane: "ssh",
+ * "libssh2" or "local". */
+const char *connect_kind(const struct connection *, int kind);
 
 /* Whose text it is: add the host to one that the far end said of what is
  * there. */

@@ -2,6 +2,7 @@
 /* How the agent on another machine is started over SSH. */
 #include "cli/connect_ssh.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,33 @@
 #include "cli/notice.h"
 #include "cli/prompt.h"
 #include "cli/signals.h"
+#include "cli/ssh_command.h"
 #include "cli/ssh_options.h"
+#include "journal/hexadecimal.h"
+#include "transfer/lane_child.h"
 #include "transfer/lane_ssh.h"
+
+/* One further lane over libssh2: its config must outlive it. */
+struct attempt {
+	struct attempt *next;
+	struct ssh_config config;
+	struct connect_ssh *connect;
+	const atomic_int *over;
+};
 
 struct connect_ssh {
 	struct ssh_options options;
 	struct ssh_config config;
 	char *command;
+	enum transport transport;
+	int lanes;
+
+	pthread_mutex_t lock; /* of what follows */
+	struct ssh_command ssh;
+	struct attempt *attempts;
 };
+
+enum kind { KIND_SSH, KIND_LIBSSH2 };
 
 /* ---- what the connection asks of us ---- */
 
@@ -92,6 +112,7 @@ static void make_config(struct connect_ssh *connect, const struct location *far,
 	config->host = far->host;
 	config->port = options->port;
 	config->user = options->user;
+	config->ciphers = options->ciphers;
 	config->timeout = options->connect_timeout;
 	config->command = connect->command;
 	config->program = program;
@@ -121,10 +142,18 @@ struct connect_ssh *connect_ssh_create(const struct options *options,
 		notice_error("out of memory");
 		return NULL;
 	}
+	pthread_mutex_init(&connect->lock, NULL);
+	/* A program of the user's own is there to be used. */
+	connect->transport = options->ssh != NULL && !options->transport_given
+				 ? TRANSPORT_SSH
+				 : options->transport;
+	connect->lanes = (int)options->lanes;
 	if (ssh_options_gather(&connect->options, options, far, code) != 0)
 		goto free_connect;
 	connect->command = make_command(program);
-	if (connect->command == NULL) {
+	if (connect->command == NULL ||
+	    ssh_command_make(&connect->ssh, options, &connect->options, far) !=
+		0) {
 		notice_error("out of memory");
 		goto free_connect;
 	}
@@ -140,17 +169,161 @@ void connect_ssh_free(struct connect_ssh *connect)
 {
 	if (connect == NULL)
 		return;
+	while (connect->attempts != NULL) {
+		struct attempt *attempt = connect->attempts;
+
+		connect->attempts = attempt->next;
+		free(attempt);
+	}
 	ssh_options_clear(&connect->options);
+	ssh_command_clear(&connect->ssh);
+	pthread_mutex_destroy(&connect->lock);
 	free(connect->command);
 	free(connect);
 }
 
+/* ---- kinds of lanes ---- */
+
+static enum kind kind_of(const struct connect_ssh *connect, int kind)
+{
+	if (connect->transport == TRANSPORT_SSH)
+		return KIND_SSH;
+	return connect->transport == TRANSPORT_AUTO && kind == 0 ? KIND_SSH
+								 : KIND_LIBSSH2;
+}
+
+const char *connect_ssh_kind(const struct connect_ssh *connect, int kind)
+{
+	return kind_of(connect, kind) == KIND_SSH ? "ssh" : "libssh2";
+}
+
+void connect_ssh_describe(const struct connect_ssh *connect,
+			  struct transfer_carrier *carrier)
+{
+	carrier->lanes = connect->lanes;
+	if (connect->lanes == 1)
+		return;
+	carrier->kinds = connect->transport == TRANSPORT_AUTO ? 2 : 1;
+	/* What libssh2 encrypts costs more than all the rest together. */
+	carrier->bulk = connect->transport == TRANSPORT_AUTO ? 1 : 0;
+}
+
+/* ---- over ssh ---- */
+
+static void tell_line(void *cookie, const char *line)
+{
+	tell(cookie, SSH_TELL_REMOTE, line);
+}
+
+static int out_of_memory(struct lane_result *result)
+{
+	result->code = EXIT_FILE_IO;
+	result->text = strdup("out of memory");
+	return -1;
+}
+
+static int start_ssh(struct connect_ssh *connect, struct inbox *inbox,
+		     uint32_t id, const char *nonce, struct lane_result *result)
+{
+	struct lane_child_config config = {
+	    .host = connect->config.host,
+	    .program = connect->config.program,
+	    .tell = tell_line,
+	    .cookie = connect,
+	};
+	uint8_t bytes[16];
+	char *command = NULL;
+	char **argv = NULL;
+	int code;
+
+	memset(result, 0, sizeof(*result));
+	pthread_mutex_lock(&connect->lock);
+	ssh_command_prefer_fast(&connect->ssh);
+	if (asprintf(&command, "%s%s", connect->command, nonce) < 0)
+		command = NULL;
+	if (command != NULL)
+		argv = ssh_command_argv(&connect->ssh, command);
+	pthread_mutex_unlock(&connect->lock);
+	if (argv == NULL || hex_bytes(nonce, bytes, sizeof(bytes)) != 0) {
+		code = out_of_memory(result);
+	} else {
+		config.argv = argv;
+		code = lane_child_start(inbox, id, &config, bytes, result);
+	}
+	free(argv);
+	free(command);
+	return code;
+}
+
+/* ---- over libssh2 ---- */
+
+static char *attempt_ask(void *cookie, const char *question, int echo)
+{
+	(void)cookie;
+	(void)echo;
+	return answers_recall(question);
+}
+
+static void attempt_tell(void *cookie, enum ssh_tell level, const char *text)
+{
+	const struct attempt *attempt = cookie;
+
+	/* Lines of the far end alone; that and how the host is reached was
+	 * told of the first lane. */
+	if (level == SSH_TELL_REMOTE)
+		tell(attempt->connect, level, text);
+}
+
+static int attempt_stop(void *cookie)
+{
+	const struct attempt *attempt = cookie;
+
+	return atomic_load(attempt->over) ? EXIT_INTERRUPTED : stop(NULL);
+}
+
+static int connect_again(struct connect_ssh *connect, struct inbox *inbox,
+			 uint32_t id, const char *nonce, const atomic_int *over,
+			 struct lane_result *result)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+	memset(result, 0, sizeof(*result));
+	if (attempt == NULL)
+		return out_of_memory(result);
+	attempt->config = connect->config;
+	attempt->config.unknown_host = SSH_UNKNOWN_REFUSE;
+	attempt->config.cookie = attempt;
+	attempt->config.ask = attempt_ask;
+	attempt->config.tell = attempt_tell;
+	attempt->config.stop = attempt_stop;
+	attempt->connect = connect;
+	attempt->over = over;
+	pthread_mutex_lock(&connect->lock);
+	attempt->next = connect->attempts;
+	connect->attempts = attempt;
+	pthread_mutex_unlock(&connect->lock);
+	return lane_ssh_connect(inbox, id, &attempt->config, nonce, result);
+}
+
+/* ---- lanes ---- */
+
 int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane_result *result)
 {
+	if (kind_of(connect, -1) == KIND_SSH)
+		return start_ssh(connect, inbox, id, nonce, result);
 	answers_begin();
 	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) == -1)
 		return -1;
 	answers_confirm();
 	return 0;
+}
+
+int connect_ssh_further(struct connect_ssh *connect, unsigned kind,
+			struct inbox *inbox, uint32_t id, const char *nonce,
+			const atomic_int *over, struct lane_result *result)
+{
+	if (kind_of(connect, (int)kind) == KIND_SSH)
+		return start_ssh(connect, inbox, id, nonce, result);
+	return connect_again(connect, inbox, id, nonce, over, result);
 }

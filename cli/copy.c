@@ -137,6 +137,7 @@ static void transfer(struct copy *copy)
 	request.state_dir =
 	    copy->claim != NULL ? state_descriptor(copy->state) : -1;
 	request.carrier = connect_carrier(connection);
+	observe_lanes(&copy->observe, connection);
 	request.observer = observe_observer(&copy->observe);
 	request.give_up = options->timeout;
 	transfer_run(&request, &copy->result);
@@ -174,6 +175,8 @@ static void finish(struct copy *copy, uint64_t nanoseconds)
 	summary.code = copy->code;
 	summary.verified = copy->verified;
 	summary.nanoseconds = nanoseconds;
+	summary.lanes = copy->observe.lanes;
+	summary.transport = copy->observe.transport;
 	summary.errors = copy->observe.errors;
 	summary.vanished = copy->observe.vanished;
 	summary.recorded = copy->claim != NULL && !is_finished(copy);

@@ -298,7 +298,9 @@ void json_done(struct json_output *output, const struct json_done *done)
 	put_number(event, "chunks_resent", stats->chunks_resent);
 	put_number(event, "retries", result->retries);
 	put_number(event, "reconnects", result->reconnects);
-	put_number(event, "lanes", 1);
+	put_number(event, "lanes", done->lanes);
+	if (done->transport != NULL)
+		put_text(event, "transport", done->transport);
 	put(event, "resumed", json_boolean(result->resumed));
 	put(event, "verified", json_boolean(done->verified));
 	put(event, "seconds",

@@ -56,8 +56,10 @@ struct json_done {
 	int code; /* exit code of the whole run, --verify included */
 	int verified;
 	uint64_t nanoseconds;
-	uint64_t errors;     /* failures that the user was told of */
-	const char *message; /* why it is not done, or NULL */
+	uint64_t errors;       /* failures that the user was told of */
+	unsigned lanes;        /* that carried chunks; 0: none came up */
+	const char *transport; /* "ssh", "libssh2", "local" or NULL */
+	const char *message;   /* why it is not done, or NULL */
 };
 /* The last line. */
 void json_done(struct json_output *, const struct json_done *);

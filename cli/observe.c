@@ -137,6 +137,7 @@ static void on_session(void *cookie, const uint8_t uuid[16], int resumed)
 	struct observe *observe = cookie;
 
 	observe->had_session = 1;
+	memset(observe->up, 0, sizeof(observe->up));
 	if (observe->claim != NULL)
 		state_claim_adopt(observe->claim, uuid);
 	if (resumed)
@@ -162,6 +163,55 @@ static void on_retry(void *cookie, unsigned attempt, uint64_t wait_nanoseconds,
 		json_retry(observe->json, attempt, wait_nanoseconds, why);
 }
 
+void observe_lanes(struct observe *observe, const struct connection *connection)
+{
+	observe->connection = connection;
+	observe->bulk = connect_carrier(connection).bulk;
+	observe->transport = connect_kind(connection, -1);
+	observe->lanes = 1;
+}
+
+/* While a bulk lane is up, no other carries chunks. */
+static void count_lanes(struct observe *observe)
+{
+	unsigned bulk = 0, all = 1;
+
+	for (unsigned kind = 0; kind < LANE_KINDS; kind++) {
+		all += observe->up[kind];
+		if (observe->bulk >> kind & 1)
+			bulk += observe->up[kind];
+	}
+	if (bulk > 0)
+		all = bulk;
+	if (all > observe->lanes)
+		observe->lanes = all;
+}
+
+static void on_lane(void *cookie, enum lane_news news, unsigned kind,
+		    const char *text)
+{
+	struct observe *observe = cookie;
+	const char *name = connect_kind(observe->connection, (int)kind);
+	const char *why = text != NULL ? text : "no reason was given";
+
+	switch (news) {
+	case LANE_CAME_UP:
+		observe->up[kind]++;
+		if (observe->bulk >> kind & 1)
+			observe->transport = name;
+		count_lanes(observe);
+		notice_verbose(1, "one more lane, over %s", name);
+		break;
+	case LANE_REFUSED:
+		notice_verbose(1, "no further lane over %s: %s", name, why);
+		break;
+	case LANE_LOST:
+		observe->up[kind]--;
+		notice_verbose(1, "a lane over %s was lost: %s", name, why);
+		break;
+	}
+}
+
 struct transfer_observer observe_observer(struct observe *observe)
 {
 	struct transfer_observer observer;
@@ -172,6 +222,7 @@ struct transfer_observer observe_observer(struct observe *observe)
 	observer.progress = on_progress;
 	observer.session = on_session;
 	observer.retry = on_retry;
+	observer.lane = on_lane;
 	observer.stop = on_stop;
 	return observer;
 }

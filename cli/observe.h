@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "cli/connect.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -22,11 +23,20 @@ struct observe {
 	int had_session;
 	uint64_t errors; /* failures that the user was told of */
 	uint64_t vanished;
+
+	const struct connection *connection; /* NULL before observe_lanes */
+	unsigned bulk;                       /* of the carrier */
+	unsigned up[LANE_KINDS]; /* further lanes of each kind, now */
+	unsigned lanes;          /* that carried chunks, at most at a time */
+	const char *transport;   /* what carried most, as connect_kind; or
+				    NULL: nothing was connected */
 };
 
 /* Begin; options, json and claim stay the caller's. */
 void observe_begin(struct observe *, const struct options *,
 		   struct json_output *, struct state_claim *);
+/* The transfer that begins has its lanes from there. */
+void observe_lanes(struct observe *, const struct connection *);
 /* 1 if somebody sees how much there is in all. */
 int observe_wants_count(const struct observe *);
 /* For transfer_request; valid as long as the struct. */

@@ -14,7 +14,16 @@
 #include "cli/time_size.h"
 
 /* How the argument of an option is kept, and where. */
-enum kind { KIND_FLAG, KIND_COUNT, KIND_TEXT, KIND_TIME, KIND_PORT, KIND_LIST };
+enum kind {
+	KIND_FLAG,
+	KIND_COUNT,
+	KIND_TEXT,
+	KIND_TIME,
+	KIND_PORT,
+	KIND_LIST,
+	KIND_LANES,
+	KIND_TRANSPORT
+};
 
 #define ONLY(name) (1U << SUBCOMMAND_##name)
 /* Those that reach for a far end. */
@@ -37,6 +46,8 @@ static const struct row rows[] = {
 	    "compare PATH with the manifest in FILE"),
 	ROW("checksum", 0, NULL, ONLY(COPY), 1, KIND_FLAG, checksum,
 	    "compare content where size and time agree"),
+	ROW("cipher", 'c', "LIST", FAR, 1, KIND_TEXT, ciphers,
+	    "SSH ciphers to choose from, with commas, best first"),
 	ROW("contimeout", 0, "TIME", FAR, 1, KIND_TIME, connect_timeout,
 	    "give one try to connect so long (30s)"),
 	ROW("format", 0, "NAME", ONLY(MANIFEST), 0, KIND_TEXT, format,
@@ -49,6 +60,8 @@ static const struct row rows[] = {
 	    ONLY(COPY) | ONLY(VERIFY) | ONLY(RESUME) | ONLY(STATUS) |
 	    ONLY(MANIFEST), 0, KIND_FLAG, json,
 	    "one JSON object per line on standard output"),
+	ROW("lanes", 0, "N", ONLY(COPY) | ONLY(RESUME), 1, KIND_LANES, lanes,
+	    "carry data on so many lanes (auto)"),
 	ROW("nonce", 0, "HEX", ONLY(SERVE), 0, KIND_TEXT, nonce,
 	    "32 digits that the first frame repeats"),
 	ROW("option", 'o', "NAME=VALUE", FAR, 1, KIND_LIST, ssh_options,
@@ -65,6 +78,8 @@ static const struct row rows[] = {
 	    "no effect: folders are copied with all in them"),
 	ROW("remote-ferry", 0, "PATH", FAR, 1, KIND_TEXT, remote_ferry,
 	    "program on the far side (FERRY_REMOTE, or ferry)"),
+	ROW("ssh", 'e', "PROGRAM", FAR, 1, KIND_TEXT, ssh,
+	    "OpenSSH's client, with its options (ssh)"),
 	ROW("state-dir", 0, "DIR",
 	    ONLY(COPY) | ONLY(RESUME) | ONLY(STATUS) | ONLY(SERVE), 0,
 	    KIND_TEXT, state_dir,
@@ -73,6 +88,8 @@ static const struct row rows[] = {
 	    "end after so long, to be resumed; exit 30"),
 	ROW("timeout", 0, "TIME", FAR, 1, KIND_TIME, timeout,
 	    "retry a lost connection so long (no limit)"),
+	ROW("transport", 0, "NAME", FAR, 1, KIND_TRANSPORT, transport,
+	    "auto, libssh2 or ssh: what carries the data"),
 	ROW("verbose", 'v', NULL, FAR | ONLY(MANIFEST), 0, KIND_COUNT, verbose,
 	    "say more; -vv even more"),
 	ROW("verify", 0, NULL, ONLY(COPY), 1, KIND_FLAG, verify,
@@ -139,6 +156,43 @@ static int keep_port(const char *value, unsigned *port)
 	return 0;
 }
 
+/* "auto" is 0. */
+static int keep_lanes(const char *value, unsigned *lanes)
+{
+	char *end;
+	unsigned long number;
+
+	*lanes = 0;
+	if (strcmp(value, "auto") == 0)
+		return 0;
+	number = strtoul(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < 1 ||
+	    number > OPTIONS_LANES_MAX) {
+		notice_error("--lanes %s: not a number of lanes; write 1 to %d "
+			     "or auto",
+			     value, OPTIONS_LANES_MAX);
+		return -1;
+	}
+	*lanes = (unsigned)number;
+	return 0;
+}
+
+static int keep_transport(const char *value, enum transport *transport)
+{
+	static const char *const words[] = {"auto", "libssh2", "ssh"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*transport = (enum transport)i;
+			return 0;
+		}
+	}
+	notice_error("--transport %s: not a transport; write auto, libssh2 or "
+		     "ssh",
+		     value);
+	return -1;
+}
+
 /* Put the argument where the row says. */
 static int keep(struct options *options, const struct row *row,
 		const char *value)
@@ -161,6 +215,11 @@ static int keep(struct options *options, const struct row *row,
 		return keep_port(value, field);
 	case KIND_LIST:
 		return list_add(field, value);
+	case KIND_LANES:
+		return keep_lanes(value, field);
+	case KIND_TRANSPORT:
+		options->transport_given = 1;
+		return keep_transport(value, field);
 	}
 	return -1;
 }

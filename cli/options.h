@@ -21,6 +21,10 @@ enum subcommand {
 	SUBCOMMAND_COUNT
 };
 
+/* What carries the data; sorted as in --transport's message. */
+enum transport { TRANSPORT_AUTO, TRANSPORT_LIBSSH2, TRANSPORT_SSH };
+#define OPTIONS_LANES_MAX 16
+
 /* Arguments of a repeatable option, in order.  The strings are argv's. */
 struct option_list {
 	const char **values;
@@ -37,9 +41,14 @@ struct options {
 	struct option_list identities;
 	struct option_list ssh_options; /* of -o, each "Name=value" */
 	const char *remote_ferry;       /* or FERRY_REMOTE, or "ferry" */
-	uint64_t connect_timeout;       /* nanoseconds; 0: not given */
-	uint64_t timeout;               /* nanoseconds; 0: never */
-	uint64_t stop_after;            /* nanoseconds; 0: never */
+	const char *ciphers;
+	const char *ssh;          /* the program and its options */
+	enum transport transport; /* AUTO if it was not given */
+	int transport_given;
+	unsigned lanes;           /* 0: auto */
+	uint64_t connect_timeout; /* nanoseconds; 0: not given */
+	uint64_t timeout;         /* nanoseconds; 0: never */
+	uint64_t stop_after;      /* nanoseconds; 0: never */
 
 	int checksum;
 	int verify;

@@ -14,29 +14,14 @@
 #include "journal/hexadecimal.h"
 #include "transfer/transfer.h"
 
-/* 32 hexadecimal digits.  0 or -1. */
-static int parse_nonce(const char *text, uint8_t nonce[16])
-{
-	if (strlen(text) != 32)
-		return -1;
-	for (int i = 0; i < 16; i++) {
-		int high = hex_value(text[2 * i]);
-		int low = hex_value(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -1;
-		nonce[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
-}
-
 int serve_command(const struct options *options)
 {
 	uint8_t nonce[16];
 	struct state *state;
 	int code;
 
-	if (options->nonce == NULL || parse_nonce(options->nonce, nonce) != 0 ||
+	if (options->nonce == NULL ||
+	    hex_bytes(options->nonce, nonce, sizeof(nonce)) != 0 ||
 	    options->operand_count > 0) {
 		notice_error("ferry serve is started by ferry on the other "
 			     "side, with --nonce and 32 digits");

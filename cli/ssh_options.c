@@ -25,6 +25,7 @@ enum given {
 	GIVEN_UNKNOWN = 16,
 	GIVEN_USER = 32,
 	GIVEN_KNOWN = 64,
+	GIVEN_CIPHERS = 128,
 	GIVEN_ALWAYS = 0 /* each one counts */
 };
 
@@ -86,6 +87,13 @@ static int set_batch(struct ssh_options *result, const char *value)
 static int set_password(struct ssh_options *result, const char *value)
 {
 	return set_flag(value, &result->password);
+}
+
+static int set_ciphers(struct ssh_options *result, const char *value)
+{
+	free(result->ciphers);
+	result->ciphers = strdup(value);
+	return value[0] != '\0' && result->ciphers != NULL ? 0 : -1;
 }
 
 static int set_timeout(struct ssh_options *result, const char *value)
@@ -159,6 +167,7 @@ struct known_option {
 };
 static const struct known_option known_options[] = {
     {"BatchMode", set_batch, GIVEN_BATCH},
+    {"Ciphers", set_ciphers, GIVEN_CIPHERS},
     {"ConnectTimeout", set_timeout, GIVEN_TIMEOUT},
     {"IdentityFile", set_identity, GIVEN_ALWAYS},
     {"PasswordAuthentication", set_password, GIVEN_PASSWORD},
@@ -233,6 +242,11 @@ static int take_letters(struct gathering *gathering,
 		result->connect_timeout = options->connect_timeout;
 		gathering->given |= GIVEN_TIMEOUT;
 	}
+	if (options->ciphers != NULL) {
+		if (set_ciphers(result, options->ciphers) != 0)
+			return -1;
+		gathering->given |= GIVEN_CIPHERS;
+	}
 	if (far->user != NULL) {
 		if (set_user(result, far->user) != 0)
 			return -1;
@@ -288,6 +302,7 @@ int ssh_options_gather(struct ssh_options *result,
 void ssh_options_clear(struct ssh_options *options)
 {
 	free(options->user);
+	free(options->ciphers);
 	text_list_clear(&options->identities);
 	text_list_clear(&options->usual_identities);
 	text_list_clear(&options->known_hosts);

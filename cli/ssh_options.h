@@ -16,6 +16,7 @@
  */
 struct ssh_options {
 	char *user;
+	char *ciphers; /* with commas; NULL: not chosen */
 	unsigned port;
 	uint64_t connect_timeout; /* nanoseconds */
 	int batch;                /* ask nothing */

@@ -194,6 +194,8 @@ void summary_json(const struct summary *summary, struct json_output *json)
 
 	memset(&done, 0, sizeof(done));
 	done.result = summary->result;
+	done.lanes = summary->lanes;
+	done.transport = summary->transport;
 	done.code = summary->code;
 	done.verified = summary->verified;
 	done.nanoseconds = summary->nanoseconds;

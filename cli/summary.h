@@ -16,7 +16,9 @@ struct summary {
 	int verified;
 	int recorded; /* "ferry resume" finds it */
 	uint64_t nanoseconds;
-	uint64_t errors; /* entries that failed */
+	unsigned lanes;
+	const char *transport; /* as in json.h */
+	uint64_t errors;       /* entries that failed */
 	uint64_t vanished;
 };
 

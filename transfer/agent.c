@@ -11,23 +11,19 @@
 #include <string.h>
 
 #include "transfer/fault.h"
+#include "transfer/lane_accept.h"
+#include "transfer/lane_door.h"
 #include "transfer/manifest_walk.h"
 #include "transfer/session.h"
 #include "transfer/transfer.h"
 
-static int expect_open(struct session *session, struct message_open *open)
+static int take_open(struct session *session, const struct frame *frame,
+		     struct message_open *open)
 {
-	struct frame *frame;
-	int result;
-
-	if (session_expect(session, FRAME_OPEN, &frame) == -1)
-		return -1;
-	result = message_open_decode(frame, open);
-	frame_free(frame);
-	if (result == -1)
-		return session_fail(session, EXIT_PROTOCOL,
-				    "the client sent a malformed open frame");
-	return 0;
+	return message_open_decode(frame, open) == 0
+		   ? 0
+		   : session_fail(session, EXIT_PROTOCOL,
+				  "the client sent a malformed open frame");
 }
 
 /* ---- push: the writing end ---- */
@@ -206,47 +202,90 @@ static void serve_verify(struct session *session,
 
 /* ---- */
 
-static void serve(struct session *session, const uint8_t nonce[16],
-		  int state_dir)
+/* This process was started for a lane of another one's session. */
+static void serve_join(struct session *session, const struct frame *frame,
+		       int in, int out)
 {
+	struct message_join join;
+	int result;
+
+	if (message_join_decode(frame, &join) == -1) {
+		session_fail(session, EXIT_PROTOCOL,
+			     "the client sent a malformed join frame");
+		return;
+	}
+	result = session_detach(session);
+	if (result == 0)
+		result = lane_door_enter(join.token, join.flags, in, out);
+	if (result == -1)
+		session_fail(session, EXIT_HELD,
+			     "the agent of this transfer does not take it; "
+			     "is it on another host?");
+}
+
+static void serve_open(struct session *session, const struct message_open *open,
+		       int state_dir)
+{
+	if (session->version >= 2 && open->operation != OPERATION_VERIFY)
+		session->crew = lane_accept_create(session);
+	switch (open->operation) {
+	case OPERATION_PUSH:
+		serve_push(session, open, state_dir);
+		break;
+	case OPERATION_PULL:
+		serve_pull(session, open, state_dir);
+		break;
+	case OPERATION_VERIFY:
+		serve_verify(session, open);
+		break;
+	}
+}
+
+struct agent {
+	struct session session;
+	int in;
+	int out;
+	int state_dir;
+};
+
+static void serve(struct agent *agent, const uint8_t nonce[16])
+{
+	struct session *session = &agent->session;
 	struct message_open open;
+	struct frame *frame;
 
 	if (session_expect_hello(session, nonce) == -1 ||
 	    session_hello(session, nonce) == -1 ||
-	    expect_open(session, &open) == -1)
+	    session_expect_any(session, FRAME_OPEN, FRAME_JOIN, &frame) == -1)
 		return;
-	switch (open.operation) {
-	case OPERATION_PUSH:
-		serve_push(session, &open, state_dir);
-		break;
-	case OPERATION_PULL:
-		serve_pull(session, &open, state_dir);
-		break;
-	case OPERATION_VERIFY:
-		serve_verify(session, &open);
-		break;
+	if (frame->type == FRAME_JOIN) {
+		serve_join(session, frame, agent->in, agent->out);
+	} else if (take_open(session, frame, &open) == 0) {
+		serve_open(session, &open, agent->state_dir);
+		message_open_free(&open);
 	}
-	message_open_free(&open);
+	frame_free(frame);
 }
 
 int agent_run(struct io *io, int in, int out, const uint8_t nonce[16],
 	      int state_dir)
 {
 	const struct transfer_observer nobody = {0};
-	struct session session;
+	struct agent agent = {.in = in, .out = out, .state_dir = state_dir};
+	struct session *session = &agent.session;
 	struct lane *lane;
 	int code;
 
-	if (session_init(&session, io, &nobody) == -1)
+	if (session_init(session, io, &nobody) == -1)
 		return EXIT_FILE_IO;
-	lane = lane_fd_create(session.inbox, 0, in, out, 0);
+	lane = lane_fd_create(session->inbox, 0, in, out, 0);
 	if (lane == NULL) {
-		session_fail(&session, EXIT_FILE_IO, "out of memory");
+		session_fail(session, EXIT_FILE_IO, "out of memory");
 	} else {
-		session_set_lane(&session, lane);
-		serve(&session, nonce, state_dir);
+		session_set_lane(session, lane);
+		serve(&agent, nonce);
 	}
-	code = session.code;
-	session_release(&session);
+	code = session->code;
+	session_release(session);
 	return code;
 }

@@ -108,6 +108,7 @@ enum {
 struct transfer_stats {
 	uint64_t total_files; /* 0 until counted */
 	uint64_t total_bytes;
+	uint64_t bytes_planned; /* in files that were announced */
 	uint64_t files_done;    /* regular files with a receipt */
 	uint64_t files_skipped; /* of these, were there already */
 	uint64_t files_failed;

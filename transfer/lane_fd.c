@@ -241,6 +241,9 @@ static void lane_fd_close(struct lane *base)
 	struct lane_fd *lane = (struct lane_fd *)base;
 
 	end_threads(lane);
+	/* Nobody waits for one that is still on its way. */
+	if (lane->pid > 0 && !lane->greeted)
+		kill(lane->pid, SIGTERM);
 	end_stream(lane);
 	discard(lane);
 	close(lane->in);

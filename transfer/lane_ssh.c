@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/hexadecimal.h"
 #include "transfer/lane_ssh_internal.h"
 #include "transfer/ssh_host_key.h"
 #include "transfer/ssh_login.h"
@@ -402,19 +403,6 @@ static struct lane_ssh *create(struct inbox *inbox, uint32_t id,
 	return NULL;
 }
 
-/* 32 hexadecimal digits to 16 bytes.  0 or -1. */
-static int parse_nonce(const char *digits, uint8_t nonce[16])
-{
-	for (int i = 0; i < 16; i++) {
-		unsigned byte;
-
-		if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		nonce[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 /* All that comes before the thread.  0, or -1 with the failure set. */
 static int establish(struct lane_ssh *lane, const char *nonce)
 {
@@ -422,7 +410,8 @@ static int establish(struct lane_ssh *lane, const char *nonce)
 	char *types = ssh_host_key_types(connection), *command = NULL;
 	int result = -1;
 
-	if (types == NULL || parse_nonce(nonce, lane->nonce) == -1 ||
+	if (types == NULL ||
+	    hex_bytes(nonce, lane->nonce, sizeof(lane->nonce)) == -1 ||
 	    asprintf(&command, "%s%s",
 		     ssh_connection_config(connection)->command, nonce) < 0) {
 		command = NULL;

@@ -448,5 +448,6 @@ void receiver_entry(struct receiver *receiver, const struct frame *frame)
 	incoming->entry = entry;
 	incoming->staged.descriptor = -1;
 	receiver->entry_bytes += entry->path_length + entry->link_length;
+	receiver->stats.bytes_planned += entry->size;
 	start(receiver, incoming);
 }

@@ -156,6 +156,7 @@ int sender_announce(struct sender *sender, struct entry *entry,
 	if (outgoing == NULL)
 		return -1;
 	outgoing->changes = changes;
+	sender->stats.bytes_planned += entry->size;
 	sender->unflushed = 1;
 	sender_send(sender, message_entry_encode(entry));
 	return 0;

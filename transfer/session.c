@@ -37,6 +37,15 @@ void session_set_lane(struct session *session, struct lane *lane)
 	lane_set_up(&session->lanes, number);
 }
 
+int session_detach(struct session *session)
+{
+	struct lane *lane = session->lanes.slots[0].lane;
+
+	session->lanes.slots[0].lane = NULL;
+	lane_set_lose(&session->lanes, 0);
+	return lane_fd_detach(lane);
+}
+
 static void tell_far_end(struct session *session, int code, const char *text)
 {
 	struct message_error message = {.code = (uint8_t)code, .text = text};

@@ -56,6 +56,10 @@ void session_release(struct session *);
 /* The first lane is made, with id 0; it becomes the session's. */
 void session_set_lane(struct session *, struct lane *);
 
+/* Give the first lane's descriptors back, with the stream as it is: 0; -1: it
+ * is of no use any more.  The session has no lane then. */
+int session_detach(struct session *);
+
 /* The first reason stays.  Always -1. */
 int session_fail(struct session *, int code, const char *text);
 /* The same, with a text that becomes the session's (NULL: no memory). */

@@ -32,6 +32,9 @@ struct ssh_config {
 	const char *command;
 	const char *program;
 
+	/* Names with commas, best first; NULL: ours. */
+	const char *ciphers;
+
 	/* Read in this order; an accepted key is added to the first. */
 	const char *const *known_hosts;
 	size_t known_hosts_count;

@@ -372,6 +372,18 @@ static int set_method(struct ssh_connection *connection, int method,
 	return error;
 }
 
+static const char *wanted_names(const struct ssh_connection *connection,
+				const struct preference *preference)
+{
+	const char *ciphers = connection->config->ciphers;
+
+	return ciphers != NULL &&
+		       (preference->method == LIBSSH2_METHOD_CRYPT_CS ||
+			preference->method == LIBSSH2_METHOD_CRYPT_SC)
+		   ? ciphers
+		   : preference->names;
+}
+
 static int set_preferences(struct ssh_connection *connection,
 			   const char *host_key_types)
 {
@@ -381,7 +393,13 @@ static int set_preferences(struct ssh_connection *connection,
 
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = set_method(connection, preferences[i].method,
-				   preferences[i].names);
+				   wanted_names(connection, &preferences[i]));
+	if (error != 0 && connection->config->ciphers != NULL)
+		return ssh_connection_fail(
+		    connection, EXIT_UNREACHABLE,
+		    "libssh2 knows none of the ciphers %s; name others, or use "
+		    "--transport=ssh",
+		    connection->config->ciphers);
 	if (error != 0)
 		return ssh_connection_fail_session(connection, "algorithms");
 	return 0;

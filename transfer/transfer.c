@@ -28,6 +28,8 @@
 #include <time.h>
 
 #include "transfer/fault.h"
+#include "transfer/lane_grow.h"
+#include "transfer/lane_policy.h"
 #include "transfer/retry.h"
 #include "transfer/session.h"
 
@@ -75,6 +77,20 @@ static void add_stats(struct run *run, const struct transfer_stats *session)
 	all->files_skipped = less(session->files_skipped, run->placed);
 	run->confirmed = less(session->bytes_confirmed, all->bytes_reused);
 	run->placed = less(session->files_done, all->files_skipped);
+}
+
+/* ---- lanes ---- */
+
+int transfer_carrier_bulk(const struct transfer_carrier *carrier, unsigned kind)
+{
+	return (int)(carrier->bulk >> kind & 1);
+}
+
+int transfer_carrier_wish(const struct transfer_carrier *carrier, unsigned kind)
+{
+	if (carrier->lanes == 0)
+		return LANE_POLICY_AUTO;
+	return carrier->lanes - !transfer_carrier_bulk(carrier, kind);
 }
 
 /* ---- one session ---- */
@@ -145,6 +161,11 @@ static int start(struct run *run, struct session *session,
 				    "version of the protocol; update the "
 				    "older of both");
 	run->reached = 1;
+	/* Without it there is one lane, which is no harm. */
+	if (session->version >= 2 && run->request->carrier.kinds > 0 &&
+	    run->request->operation != OPERATION_VERIFY)
+		session->crew =
+		    lane_grow_create(session, &run->request->carrier);
 	return send_open(run, session, summary);
 }
 

@@ -2,12 +2,15 @@
 #ifndef FERRY_TRANSFER_TRANSFER_H
 #define FERRY_TRANSFER_TRANSFER_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "journal/io.h"
 #include "transfer/engine.h"
 #include "transfer/lane.h"
 #include "transfer/message.h"
+
+enum lane_news { LANE_CAME_UP, LANE_REFUSED, LANE_LOST };
 
 /*
  * One transfer from the client's side: connect, agree with the far end, run
@@ -22,6 +25,9 @@ struct transfer_observer {
 	void (*progress)(void *, const struct transfer_stats *);
 	/* A session begins: resumed is 1 if the target held staged data. */
 	void (*session)(void *, const uint8_t uuid[16], int resumed);
+	/* Of a lane beside the first, of a kind of the carrier's; text says
+	 * why one was refused or lost, or is NULL. */
+	void (*lane)(void *, enum lane_news, unsigned kind, const char *text);
 	/* A connection was lost or refused; the next try comes after wait. */
 	void (*retry)(void *, unsigned attempt, uint64_t wait_nanoseconds,
 		      const char *why);
@@ -31,9 +37,14 @@ struct transfer_observer {
 	int (*manifest)(void *, const char *line, size_t length);
 };
 
-/* How the first lane is made; called again for each try. */
+/* How lanes are made. */
+#define LANE_KINDS 2 /* at most */
 struct transfer_carrier {
 	void *cookie;
+	int lanes;      /* how many should carry chunks; 0: as they pay */
+	unsigned kinds; /* of further lanes, best first; 0: there are none */
+	unsigned bulk;  /* bit 1 << kind: the first lane carries no chunks
+			   while one of these is up */
 	/*
 	 * Connect and start the agent; the lane is the caller's.  nonce is 32
 	 * hexadecimal digits for "serve --nonce".  It may take as long as the
@@ -42,7 +53,17 @@ struct transfer_carrier {
 	 */
 	int (*connect)(void *, struct inbox *, uint32_t id, const char *nonce,
 		       struct lane_result *);
+	/* The same for a further lane, in any thread, several at once; nobody
+	 * is asked anything.  It gives up soon after *over is set. */
+	int (*further)(void *, unsigned kind, struct inbox *, uint32_t id,
+		       const char *nonce, const atomic_int *over,
+		       struct lane_result *);
 };
+
+int transfer_carrier_bulk(const struct transfer_carrier *, unsigned kind);
+/* How many lanes of a kind there should be beside the first, as
+ * lane_policy.h has it. */
+int transfer_carrier_wish(const struct transfer_carrier *, unsigned kind);
 
 struct transfer_request {
 	struct io *io;

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How OpenSSH's client is called. */
+#include "cli/ssh_command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
+#include "cli/escape.h"
+#include "cli/time_size.h"
+
+#define FAST_CIPHERS "Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+
+/* ---- the words ---- */
+
+static int add_format(struct text_list *list, const char *format,
+		      const char *value)
+{
+	char *text;
+
+	if (asprintf(&text, format, value) < 0)
+		text = NULL;
+	return text_list_take(list, text);
+}
+
+static int add_pair(struct text_list *list, const char *option,
+		    const char *value)
+{
+	return text_list_add(list, option) == 0 &&
+		       text_list_add(list, value) == 0
+		   ? 0
+		   : -1;
+}
+
+/* --ssh as rsync's -e: words at spaces, those in quotes together. */
+static int split_program(struct text_list *list, const char *text)
+{
+	char *word = malloc(strlen(text) + 1);
+	int error = word == NULL ? -1 : 0;
+
+	while (error == 0) {
+		size_t length = 0;
+		char quote = '\0';
+
+		text += strspn(text, " \t");
+		if (*text == '\0')
+			break;
+		for (; *text != '\0' &&
+		       (quote != '\0' || (*text != ' ' && *text != '\t'));
+		     text++) {
+			if (quote == '\0' && (*text == '\'' || *text == '"'))
+				quote = *text;
+			else if (*text == quote)
+				quote = '\0';
+			else
+				word[length++] = *text;
+		}
+		word[length] = '\0';
+		error = text_list_add(list, word);
+	}
+	free(word);
+	return error;
+}
+
+/* ssh takes '%' for the beginning of a token, and spaces for a separator. */
+static int add_known_hosts(struct text_list *list,
+			   const struct ssh_options *options)
+{
+	size_t size = sizeof("UserKnownHostsFile=");
+	char *text, *at;
+
+	for (size_t i = 0; i < options->known_hosts.count; i++)
+		size += 2 * strlen(options->known_hosts.items[i]) + 3;
+	text = malloc(size);
+	if (text == NULL)
+		return -1;
+	at = stpcpy(text, "UserKnownHostsFile=");
+	for (size_t i = 0; i < options->known_hosts.count; i++) {
+		const char *file = options->known_hosts.items[i];
+
+		*at++ = '"';
+		for (; *file != '\0'; file++) {
+			if (*file == '%')
+				*at++ = '%';
+			*at++ = *file;
+		}
+		*at++ = '"';
+		*at++ = ' ';
+	}
+	*at = '\0';
+	if (text_list_add(list, "-o") != 0) {
+		free(text);
+		return -1;
+	}
+	return text_list_take(list, text);
+}
+
+static int add_fixed(struct text_list *list)
+{
+	static const char *const words[] = {"-T",
+					    "-x",
+					    "-a",
+					    "-oBatchMode=yes",
+					    "-oClearAllForwardings=yes",
+					    "-oControlMaster=no",
+					    "-oControlPath=none",
+					    "-oPermitLocalCommand=no"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (text_list_add(list, words[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What libssh2 was told, too. */
+static int add_connection(struct text_list *list,
+			  const struct ssh_options *options)
+{
+	char port[16], seconds[24];
+
+	snprintf(port, sizeof(port), "%u", options->port);
+	snprintf(
+	    seconds, sizeof(seconds), "%llu",
+	    (unsigned long long)(options->connect_timeout / TIME_SECOND + 1));
+	if (add_pair(list, "-p", port) != 0 ||
+	    add_pair(list, "-l", options->user) != 0 ||
+	    add_format(list, "-oConnectTimeout=%s", seconds) != 0 ||
+	    add_format(list, "-oStrictHostKeyChecking=%s",
+		       options->unknown_host == SSH_UNKNOWN_ACCEPT
+			   ? "accept-new"
+			   : "yes") != 0 ||
+	    add_known_hosts(list, options) != 0)
+		return -1;
+	for (size_t i = 0; i < options->identities.count; i++) {
+		if (add_pair(list, "-i", options->identities.items[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int ssh_command_make(struct ssh_command *command, const struct options *options,
+		     const struct ssh_options *ssh_options,
+		     const struct location *far)
+{
+	memset(command, 0, sizeof(*command));
+	command->chosen = ssh_options->ciphers != NULL;
+	command->host = strdup(far->host);
+	if (command->host == NULL ||
+	    split_program(&command->program,
+			  options->ssh != NULL ? options->ssh : "ssh") != 0 ||
+	    add_fixed(&command->words) != 0 ||
+	    add_connection(&command->words, ssh_options) != 0)
+		return -1;
+	if (command->chosen)
+		return add_pair(&command->words, "-c", ssh_options->ciphers);
+	return 0;
+}
+
+void ssh_command_clear(struct ssh_command *command)
+{
+	text_list_clear(&command->program);
+	text_list_clear(&command->words);
+	text_list_clear(&command->fast);
+	free(command->host);
+	memset(command, 0, sizeof(*command));
+}
+
+static size_t append(const char **argv, size_t count,
+		     const struct text_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		argv[count++] = list->items[i];
+	return count;
+}
+
+char **ssh_command_argv(const struct ssh_command *command, char *remote_command)
+{
+	size_t room = command->program.count + command->words.count +
+		      command->fast.count + 4;
+	const char **argv = calloc(room, sizeof(*argv));
+	size_t count = 0;
+
+	if (argv == NULL)
+		return NULL;
+	/* What the user wrote comes first, and ssh takes the first it sees. */
+	count = append(argv, count, &command->program);
+	count = append(argv, count, &command->words);
+	count = append(argv, count, &command->fast);
+	argv[count++] = "--";
+	argv[count++] = command->host;
+	argv[count++] = remote_command;
+	return (char **)argv;
+}
+
+/* ---- ciphers ---- */
+
+static int processor_has_aes(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_cpu_supports("aes") != 0;
+#elif defined(__aarch64__)
+	return (getauxval(AT_HWCAP) & HWCAP_AES) != 0;
+#else
+	return 0;
+#endif
+}
+
+/* The "ciphers" line of ssh -G, with an option more; malloc'd, or NULL. */
+static char *configured_ciphers(const struct ssh_command *command,
+				const char *option)
+{
+	const char *words[] = {"-G", option, "--", command->host};
+	char *program =
+	    escape_for_shell((const char *const *)command->program.items,
+			     command->program.count);
+	char *rest = escape_for_shell(words, 4);
+	char *line = NULL, *found = NULL, *text = NULL;
+	size_t size = 0;
+	FILE *output = NULL;
+
+	if (program != NULL && rest != NULL &&
+	    asprintf(&text, "exec %s %s 2>/dev/null </dev/null", program,
+		     rest) >= 0)
+		output = popen(text, "re");
+	while (output != NULL && getline(&line, &size, output) != -1) {
+		if (found == NULL && strncmp(line, "ciphers ", 8) == 0)
+			found = strdup(line);
+	}
+	if (output != NULL)
+		pclose(output);
+	free(line);
+	free(text);
+	free(rest);
+	free(program);
+	return found;
+}
+
+void ssh_command_prefer_fast(struct ssh_command *command)
+{
+	char *configured, *plain;
+
+	if (command->chosen || !processor_has_aes())
+		return;
+	command->chosen = 1; /* by what follows */
+	configured = configured_ciphers(command, "-oBatchMode=yes");
+	plain = configured_ciphers(command, "-Fnone");
+	if (configured != NULL && plain != NULL &&
+	    strcmp(configured, plain) == 0 &&
+	    add_pair(&command->fast, "-o", FAST_CIPHERS) != 0)
+		text_list_clear(&command->fast);
+	free(configured);
+	free(plain);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_SSH_COMMAND_H
+#define FERRY_CLI_SSH_COMMAND_H
+
+#include "cli/options.h"
+#include "cli/ssh_options.h"
+#include "cli/text_list.h"
+
+/*
+ * The command line of OpenSSH's client that reaches the same host in the same
+ * way as libssh2 would, and asks nothing.
+ */
+struct ssh_command {
+	struct text_list program; /* and its options, from --ssh */
+	struct text_list words;   /* the other options */
+	struct text_list fast;    /* options for the fastest ciphers; empty
+				     until ssh_command_prefer_fast */
+	char *host;
+	int chosen; /* the command line says which ciphers */
+};
+
+/* 0, or -1: no memory.  ssh_command_clear is to be called in any case. */
+int ssh_command_make(struct ssh_command *, const struct options *,
+		     const struct ssh_options *, const struct location *far);
+void ssh_command_clear(struct ssh_command *);
+
+/*
+ * Prefer AES-GCM, which costs a fifth of the processor time of other ciphers,
+ * if the processor has instructions for it and neither the command line nor
+ * ssh_config says which ciphers are wanted.  Runs ssh -G, which takes some
+ * milliseconds; does nothing the second time.
+ */
+void ssh_command_prefer_fast(struct ssh_command *);
+
+/* The whole, to run remote_command: malloc'd, NULL after the last; the words
+ * stay the command's and the caller's.  NULL: no memory. */
+char **ssh_command_argv(const struct ssh_command *, char *remote_command);
+
+#endif

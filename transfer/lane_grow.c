@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a client comes to have several lanes:
+ *
+ *  1. lane_policy.h wants one: ask the agent for the token of its door, once
+ *     (LANES)
+ *  2. a thread has the carrier connect and start a further agent
+ *  3. HELLO both ways on the new lane, then JOIN with the token
+ *  4. JOIN comes back, from the first agent now: the engine may use the lane
+ *
+ * What may go wrong: the agent has no door, then there are no further lanes;
+ * the carrier is refused, or a step takes longer than STEP_TIME: the number is
+ * free again, and lane_policy.h says when the next try is.  A carrier whose
+ * kind fails before any of it came up is asked for the next kind it has.
+ */
+#include "transfer/lane_grow.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/lane_policy.h"
+#include "transfer/session.h"
+
+#define STEP_TIME ((uint64_t)30 * 1000 * 1000 * 1000)
+
+/* One lane in the making; EVENT_LANE_MADE brings it back. */
+struct lane_made {
+	struct lane_grow *grow;
+	pthread_t thread;
+	uint32_t number;
+	uint32_t id;
+	unsigned kind;
+	char digits[33];
+	int given_up; /* it ended before we saw it */
+	struct lane_result result;
+};
+
+enum door { DOOR_UNKNOWN, DOOR_ASKED, DOOR_OPEN, DOOR_NONE };
+
+struct growing {
+	struct lane_made *made; /* the thread is at work; or NULL */
+	uint8_t nonce[16];
+	unsigned kind;
+	int greeted;    /* HELLO came, JOIN is out */
+	uint64_t until; /* for the step that is due */
+	int bulk;       /* when up */
+};
+
+struct lane_grow {
+	struct lane_crew crew; /* first */
+	struct session *session;
+	const struct transfer_carrier *carrier;
+	atomic_int over; /* who still makes a lane need not go on */
+	struct lane_policy policy;
+	struct lane_policy_view view;
+	unsigned kind;    /* the next lane is of it */
+	int kind_came_up; /* one of it did */
+	enum door door;
+	uint8_t token[LANES_TOKEN_SIZE];
+	struct growing growing[LANES_MAX];
+};
+
+static void tell(struct lane_grow *grow, enum lane_news news, unsigned kind,
+		 const char *text)
+{
+	const struct transfer_observer *observer = grow->session->observer;
+
+	if (observer->lane != NULL)
+		observer->lane(observer->cookie, news, kind, text);
+}
+
+static uint64_t random_bits(struct lane_grow *grow)
+{
+	struct io *io = grow->session->io;
+	uint64_t bits = 0;
+
+	io->random(io->context, &bits, sizeof(bits));
+	return bits;
+}
+
+/* ---- making ---- */
+
+static void *run(void *cookie)
+{
+	struct lane_made *made = cookie;
+	const struct transfer_carrier *carrier = made->grow->carrier;
+	struct inbox *inbox = made->grow->session->inbox;
+	struct engine_event event = {.type = EVENT_LANE_MADE};
+
+	carrier->further(carrier->cookie, made->kind, inbox, made->id,
+			 made->digits, &made->grow->over, &made->result);
+	event.made = made;
+	inbox_put(inbox, &event);
+	return NULL;
+}
+
+static int start_thread(struct lane_made *made)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&made->thread, NULL, run, made);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+static int make_nonce(struct lane_grow *grow, struct growing *growing,
+		      struct lane_made *made)
+{
+	struct io *io = grow->session->io;
+
+	if (io->random(io->context, growing->nonce, sizeof(growing->nonce)) ==
+	    -1)
+		return -1;
+	for (size_t i = 0; i < sizeof(growing->nonce); i++)
+		snprintf(made->digits + 2 * i, 3, "%02x", growing->nonce[i]);
+	return 0;
+}
+
+/* 0; -1: not now. */
+static int make_one(struct lane_grow *grow)
+{
+	struct lane_set *lanes = &grow->session->lanes;
+	uint32_t number = lane_set_reserve(lanes);
+	struct growing *growing;
+	struct lane_made *made;
+
+	if (number == LANES_MAX)
+		return -1;
+	growing = &grow->growing[number];
+	memset(growing, 0, sizeof(*growing));
+	made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		goto lose;
+	made->grow = grow;
+	made->number = number;
+	made->id = lane_set_id(lanes, number);
+	made->kind = growing->kind = grow->kind;
+	if (make_nonce(grow, growing, made) == -1 || start_thread(made) != 0)
+		goto free_made;
+	growing->made = made;
+	grow->view.making++;
+	return 0;
+
+free_made:
+	free(made);
+lose:
+	lane_set_lose(lanes, number);
+	return -1;
+}
+
+/* ---- how one ends ---- */
+
+/* It will not come up.  text may be NULL. */
+static void refused(struct lane_grow *grow, uint32_t number, const char *text)
+{
+	const struct growing *growing = &grow->growing[number];
+
+	grow->view.making--;
+	tell(grow, LANE_REFUSED, growing->kind, text);
+	lane_set_lose(&grow->session->lanes, number);
+	if (growing->kind != grow->kind)
+		return; /* known already */
+	if (!grow->kind_came_up && grow->kind + 1 < grow->carrier->kinds) {
+		grow->kind++;
+		lane_policy_begin(
+		    &grow->policy,
+		    transfer_carrier_wish(grow->carrier, grow->kind),
+		    grow->view.now);
+		return;
+	}
+	lane_policy_refused(&grow->policy, grow->view.now, random_bits(grow));
+}
+
+/* The thread is done. */
+static void made(struct lane_grow *grow, struct lane_made *made)
+{
+	struct session *session = grow->session;
+	uint32_t number = made->number;
+	struct growing *growing = &grow->growing[number];
+	struct message_hello hello = {
+	    .version_lowest = PROTOCOL_OLDEST,
+	    .version_highest = PROTOCOL_VERSION,
+	};
+	struct lane *lane = made->result.lane;
+	struct frame *frame;
+
+	pthread_join(made->thread, NULL);
+	growing->made = NULL;
+	if (lane != NULL)
+		lane_set_put(&session->lanes, number, lane);
+	memcpy(hello.nonce, growing->nonce, sizeof(hello.nonce));
+	frame = lane == NULL || made->given_up ? NULL
+					       : message_hello_encode(&hello);
+	if (frame == NULL) {
+		refused(grow, number,
+			lane != NULL ? lane->text : made->result.text);
+	} else {
+		growing->until = grow->view.now + STEP_TIME;
+		lane_set_send(&session->lanes, number, frame, 0);
+	}
+	free(made->result.text);
+	free(made);
+}
+
+/* ---- what is said on a new lane ---- */
+
+/* HELLO came: 0, or -1 if it is none for us. */
+static int join(struct lane_grow *grow, uint32_t number,
+		const struct frame *frame)
+{
+	struct session *session = grow->session;
+	struct growing *growing = &grow->growing[number];
+	struct message_hello hello;
+	struct message_join message = {.flags = 0};
+	struct frame *answer;
+
+	if (frame->type != FRAME_HELLO ||
+	    message_hello_decode(frame, &hello) == -1 ||
+	    memcmp(hello.nonce, growing->nonce, sizeof(hello.nonce)) != 0 ||
+	    hello.version_highest < session->version)
+		return -1;
+	memcpy(message.token, grow->token, sizeof(message.token));
+	growing->bulk = transfer_carrier_bulk(grow->carrier, growing->kind);
+	message.flags = growing->bulk ? JOIN_BULK : 0;
+	answer = message_join_encode(&message);
+	if (answer == NULL)
+		return -1;
+	growing->greeted = 1;
+	growing->until = grow->view.now + STEP_TIME;
+	lane_set_send(&session->lanes, number, answer, session->epoch);
+	return 0;
+}
+
+/* The first agent has the lane: 1, or 0 if that is not what it says. */
+static int is_joined(const struct lane_grow *grow, const struct frame *frame)
+{
+	struct message_join message;
+
+	return frame->type == FRAME_JOIN &&
+	       frame->epoch == grow->session->epoch &&
+	       message_join_decode(frame, &message) == 0 &&
+	       memcmp(message.token, grow->token, sizeof(grow->token)) == 0;
+}
+
+static char *error_text(const struct frame *frame)
+{
+	struct message_error error;
+
+	if (frame->type != FRAME_ERROR ||
+	    message_error_decode(frame, &error) == -1)
+		return strdup("the far end did not join it");
+	return strndup(error.text, error.text_length);
+}
+
+/* A frame on a lane that is not up.  1: it is now. */
+static int new_frame(struct lane_grow *grow, struct engine_event *event)
+{
+	struct growing *growing = &grow->growing[event->lane];
+	struct frame *frame = event->frame;
+	char *text;
+
+	if (growing->greeted && is_joined(grow, frame)) {
+		frame_free(frame);
+		lane_set_up(&grow->session->lanes, event->lane);
+		grow->view.making--;
+		grow->view.up++;
+		grow->kind_came_up |= growing->kind == grow->kind;
+		lane_policy_changed(&grow->policy, &grow->view);
+		tell(grow, LANE_CAME_UP, growing->kind, NULL);
+		event->type = EVENT_LANE_UP;
+		event->bulk = growing->bulk;
+		return 1;
+	}
+	if (growing->greeted || join(grow, event->lane, frame) == -1) {
+		text = error_text(frame);
+		refused(grow, event->lane, text);
+		free(text);
+	}
+	frame_free(frame);
+	return 0;
+}
+
+/* ---- the crew ---- */
+
+static void take_token(struct lane_grow *grow, const struct frame *frame)
+{
+	int given = 0;
+
+	if (message_lanes_decode(frame, grow->token, &given) == -1)
+		given = 0;
+	grow->door = given ? DOOR_OPEN : DOOR_NONE;
+}
+
+static int take_down(struct lane_grow *grow, uint32_t number)
+{
+	struct lane_slot *slot = &grow->session->lanes.slots[number];
+
+	switch (slot->stage) {
+	case LANE_MAKING:
+		grow->growing[number].made->given_up = 1;
+		return 0;
+	case LANE_NEW:
+		refused(grow, number, slot->lane->text);
+		return 0;
+	default:
+		if (number == 0)
+			return 1;
+		grow->view.up--;
+		tell(grow, LANE_LOST, grow->growing[number].kind,
+		     slot->lane->text);
+		lane_policy_refused(&grow->policy, grow->view.now,
+				    random_bits(grow));
+		return 1;
+	}
+}
+
+static int take(struct lane_crew *crew, struct engine_event *event)
+{
+	struct lane_grow *grow = (struct lane_grow *)crew;
+	const struct lane_set *lanes = &grow->session->lanes;
+
+	grow->view.now = event->now;
+	switch (event->type) {
+	case EVENT_LANE_MADE:
+		made(grow, event->made);
+		return 0;
+	case EVENT_FRAME:
+		if (lanes->slots[event->lane].stage != LANE_UP)
+			return new_frame(grow, event);
+		if (event->frame->type != FRAME_LANES)
+			return 1;
+		take_token(grow, event->frame);
+		frame_free(event->frame);
+		return 0;
+	case EVENT_LANE_DOWN:
+		return take_down(grow, event->lane);
+	case EVENT_LANE_SENT:
+	case EVENT_LANE_HEARD:
+		return lanes->slots[event->lane].stage == LANE_UP;
+	default:
+		return 1;
+	}
+}
+
+static void ask_for_door(struct lane_grow *grow)
+{
+	struct session *session = grow->session;
+	uint32_t number = lane_set_first(&session->lanes);
+	struct frame *frame = message_lanes_encode(NULL);
+
+	if (frame == NULL || number == LANES_MAX) {
+		frame_free(frame);
+		return;
+	}
+	lane_set_send(&session->lanes, number, frame, session->epoch);
+	grow->door = DOOR_ASKED;
+}
+
+/* Steps that take too long; when the next one does. */
+static uint64_t end_overdue(struct lane_grow *grow, uint64_t now)
+{
+	uint64_t soonest = UINT64_MAX;
+
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		if (grow->session->lanes.slots[i].stage != LANE_NEW)
+			continue;
+		if (grow->growing[i].until <= now)
+			refused(grow, i, "it was not joined in time");
+		else if (grow->growing[i].until < soonest)
+			soonest = grow->growing[i].until;
+	}
+	return soonest;
+}
+
+static uint64_t pulse(struct lane_crew *crew, uint64_t now,
+		      const struct transfer_stats *stats)
+{
+	struct lane_grow *grow = (struct lane_grow *)crew;
+	uint64_t overdue, deadline;
+	unsigned more;
+
+	if (grow->door == DOOR_NONE)
+		return UINT64_MAX;
+	grow->view.now = now;
+	grow->view.confirmed = stats->bytes_confirmed;
+	grow->view.total = stats->bytes_planned > stats->total_bytes
+			       ? stats->bytes_planned
+			       : stats->total_bytes;
+	overdue = end_overdue(grow, now);
+	more = lane_policy_ask(&grow->policy, &grow->view);
+	if (more > 0 && grow->door == DOOR_UNKNOWN)
+		ask_for_door(grow);
+	while (grow->door == DOOR_OPEN && more > 0 && make_one(grow) == 0)
+		more--;
+	deadline = lane_policy_deadline(&grow->policy, now);
+	return deadline < overdue ? deadline : overdue;
+}
+
+static void release(struct lane_crew *crew)
+{
+	struct lane_grow *grow = (struct lane_grow *)crew;
+
+	atomic_store(&grow->over, 1);
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		struct lane_made *made = grow->growing[i].made;
+
+		if (made == NULL)
+			continue;
+		pthread_join(made->thread, NULL);
+		lane_close(made->result.lane);
+		free(made->result.text);
+		free(made);
+	}
+	free(grow);
+}
+
+struct lane_crew *lane_grow_create(struct session *session,
+				   const struct transfer_carrier *carrier)
+{
+	static const struct lane_crew_operations operations = {take, pulse,
+							       release};
+	struct lane_grow *grow = calloc(1, sizeof(*grow));
+
+	if (grow == NULL)
+		return NULL;
+	grow->crew.operations = &operations;
+	grow->session = session;
+	grow->carrier = carrier;
+	lane_policy_begin(&grow->policy, transfer_carrier_wish(carrier, 0),
+			  session->io->clock(session->io->context));
+	return &grow->crew;
+}

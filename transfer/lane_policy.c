@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* When is another lane worth its making? */
+#include "transfer/lane_policy.h"
+
+#include <string.h>
+
+#include "transfer/retry.h"
+
+#define SECOND       ((uint64_t)1000 * 1000 * 1000)
+/* How often a look is taken: a part of the second that one lane has. */
+#define LOOK         (SECOND / 10)
+/* From so long on, the rate of the first lane is believed. */
+#define FIRST_LOOK   (SECOND / 4)
+/* One lane of libssh2 moves 260 to 300 MB/s at best, so this much takes it a
+ * second wherever it is. */
+#define LONG_BYTES   ((uint64_t)256 << 20)
+/* What is left must take so long for another lane to be worth its log-in. */
+#define WORTH        SECOND
+/* So long a number of lanes is looked at: bytes are confirmed once a second
+ * at the least, by the receiver's group commits. */
+#define STEP         (2 * SECOND)
+/* A step must bring so much more, in percent. */
+#define GROWTH       110
+/* Refusals in a row before it is given up for this session. */
+#define REFUSALS_MAX 4
+
+void lane_policy_begin(struct lane_policy *policy, int wish, uint64_t now)
+{
+	memset(policy, 0, sizeof(*policy));
+	policy->wish = wish;
+	policy->wanted = wish == LANE_POLICY_AUTO ? 0 : (unsigned)wish;
+	policy->began = now;
+	policy->step = now;
+}
+
+void lane_policy_changed(struct lane_policy *policy,
+			 const struct lane_policy_view *view)
+{
+	policy->step = view->now;
+	policy->step_confirmed = view->confirmed;
+	policy->refusals = 0;
+}
+
+void lane_policy_refused(struct lane_policy *policy, uint64_t now,
+			 uint64_t random)
+{
+	/* Half of it at least: a refusal at once would be asked for again at
+	 * once. */
+	policy->wait = now + RETRY_BASE_NANOSECONDS / 2 +
+		       retry_delay(policy->refusals, random);
+	policy->refusals++;
+}
+
+/* Bytes a second since then. */
+static uint64_t rate(uint64_t bytes, uint64_t nanoseconds)
+{
+	return bytes / (nanoseconds / 1000 + 1) * 1000 * 1000;
+}
+
+static uint64_t left(const struct lane_policy_view *view)
+{
+	return view->total > view->confirmed ? view->total - view->confirmed
+					     : 0;
+}
+
+/* 1 if the rest takes long enough at this rate. */
+static int is_worth(const struct lane_policy_view *view, uint64_t per_second)
+{
+	return left(view) / (WORTH / SECOND) > per_second;
+}
+
+/* The first step: is one lane enough? */
+static void look_first(struct lane_policy *policy,
+		       const struct lane_policy_view *view)
+{
+	uint64_t age = view->now - policy->began;
+
+	if (left(view) < LONG_BYTES &&
+	    (age < FIRST_LOOK || !is_worth(view, rate(view->confirmed, age))))
+		return;
+	policy->wanted = 1;
+}
+
+/* Did the last step bring anything? */
+static void look_again(struct lane_policy *policy,
+		       const struct lane_policy_view *view)
+{
+	uint64_t age = view->now - policy->step;
+	uint64_t now_rate;
+
+	if (age < STEP || view->up < policy->wanted)
+		return;
+	now_rate = rate(view->confirmed - policy->step_confirmed, age);
+	if (!is_worth(view, now_rate))
+		return;
+	if (now_rate < policy->best / 100 * GROWTH) {
+		policy->settled = 1;
+		return;
+	}
+	policy->best = now_rate;
+	policy->wanted *= 2;
+	if (policy->wanted >= LANE_POLICY_MAX) {
+		policy->wanted = LANE_POLICY_MAX;
+		policy->settled = 1;
+	}
+}
+
+unsigned lane_policy_ask(struct lane_policy *policy,
+			 const struct lane_policy_view *view)
+{
+	unsigned have = view->up + view->making, more;
+
+	if (policy->refusals >= REFUSALS_MAX &&
+	    policy->wish == LANE_POLICY_AUTO)
+		return 0;
+	if (policy->wish == LANE_POLICY_AUTO && !policy->settled) {
+		if (policy->wanted == 0)
+			look_first(policy, view);
+		else
+			look_again(policy, view);
+	}
+	if (view->now < policy->wait || have >= policy->wanted)
+		return 0;
+	more = policy->wanted - have;
+	if (more > LANE_POLICY_MAKING - view->making)
+		more = LANE_POLICY_MAKING - view->making;
+	return more;
+}
+
+uint64_t lane_policy_deadline(const struct lane_policy *policy, uint64_t now)
+{
+	if (policy->wait > now)
+		return policy->wait;
+	return policy->wish == LANE_POLICY_AUTO && !policy->settled
+		   ? now + LOOK
+		   : UINT64_MAX;
+}
