@@ -42,6 +42,7 @@ void engine_config_default(struct engine_config *config)
 	config->group_bytes = 16 * MEBIBYTE;
 	config->group_time = SECOND;
 	config->resend_time = 60 * SECOND;
+	config->stall_time = 3 * SECOND;
 	config->ping_time = 10 * SECOND;
 	config->idle_time = 30 * SECOND;
 }

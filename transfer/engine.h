@@ -156,11 +156,13 @@ struct engine_config {
 	uint64_t group_bytes; /* receiver: commit after so many, */
 	uint64_t group_time;  /* or so many nanoseconds */
 	uint64_t resend_time; /* sender: repeat an unanswered frame after */
+	uint64_t stall_time;  /* sender: a lane that moves nothing for so long
+				 loses its chunks to others */
 	uint64_t ping_time; /* say something after so long a silence of ours */
 	uint64_t idle_time; /* give a lane up after so long a silence of its */
 };
-/* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 60 s, ping 10 s,
- * idle 30 s. */
+/* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 60 s, stall 3 s,
+ * ping 10 s, idle 30 s. */
 void engine_config_default(struct engine_config *);
 
 #endif

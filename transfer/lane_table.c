@@ -37,11 +37,47 @@ void lane_table_heard(struct lane_table *table, uint32_t lane, uint64_t now)
 	table->lanes[lane].heard = now;
 }
 
-void lane_table_sent(struct lane_table *table, uint32_t lane, size_t bytes)
+void lane_table_sent(struct lane_table *table, uint32_t lane, size_t bytes,
+		     uint64_t now)
 {
 	struct lane_state *state = &table->lanes[lane];
 
 	state->queued -= bytes < state->queued ? bytes : state->queued;
+	state->moved = now;
+	state->stalled = 0;
+}
+
+/* 1 if chunks may go on it. */
+static int is_for_data(const struct lane_table *table, uint32_t lane)
+{
+	const struct lane_state *state = &table->lanes[lane];
+
+	return state->up && (state->bulk || table->bulk_count == 0);
+}
+
+static int is_stuck(const struct lane_state *state, uint64_t now,
+		    uint64_t stall)
+{
+	return state->queued > 0 && now >= state->moved + stall;
+}
+
+uint32_t lane_table_stall(struct lane_table *table, uint64_t now,
+			  uint64_t stall)
+{
+	uint32_t stuck = LANES_MAX, other = LANES_MAX;
+
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		if (!is_for_data(table, lane) || table->lanes[lane].stalled)
+			continue;
+		if (is_stuck(&table->lanes[lane], now, stall))
+			stuck = lane;
+		else
+			other = lane;
+	}
+	if (stuck == LANES_MAX || other == LANES_MAX)
+		return LANES_MAX;
+	table->lanes[stuck].stalled = 1;
+	return stuck;
 }
 
 uint32_t lane_table_control(const struct lane_table *table)
@@ -65,10 +101,10 @@ uint32_t lane_table_data(const struct lane_table *table)
 
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
 		const struct lane_state *state = &table->lanes[lane];
+		size_t load = state->stalled ? SIZE_MAX - 1 : state->queued;
 
-		if (state->up && (state->bulk || table->bulk_count == 0) &&
-		    state->queued < least) {
-			least = state->queued;
+		if (is_for_data(table, lane) && load < least) {
+			least = load;
 			best = lane;
 		}
 	}
@@ -101,6 +137,8 @@ void lane_table_send(struct lane_table *table, struct outbox *outbox,
 		frame_free(frame);
 		return;
 	}
+	if (table->lanes[lane].queued == 0)
+		table->lanes[lane].moved = now;
 	if (frame != NULL)
 		table->lanes[lane].queued +=
 		    FRAME_HEADER_SIZE + frame->body_length;

@@ -23,6 +23,9 @@ struct lane_table {
 		size_t queued;
 		uint64_t heard; /* when the last frame came */
 		uint64_t spoke; /* when something was last sent on it */
+		uint64_t moved; /* when its queue last became shorter, or was
+				   empty */
+		int stalled;    /* it gets no chunks until it moves again */
 	} lanes[LANES_MAX];
 	unsigned count; /* of lanes that are up */
 	unsigned bulk_count;
@@ -40,7 +43,11 @@ void lane_table_up(struct lane_table *, uint32_t lane, int bulk, uint64_t now);
 int lane_table_down(struct lane_table *, uint32_t lane);
 void lane_table_heard(struct lane_table *, uint32_t lane, uint64_t now);
 /* So many bytes left its queue. */
-void lane_table_sent(struct lane_table *, uint32_t lane, size_t bytes);
+void lane_table_sent(struct lane_table *, uint32_t lane, size_t bytes,
+		     uint64_t now);
+/* A lane whose queue has not moved for so long while another one could take
+ * chunks: it is stalled from now on.  LANES_MAX: none. */
+uint32_t lane_table_stall(struct lane_table *, uint64_t now, uint64_t stall);
 
 /* The lane for control frames: see above; LANES_MAX: none. */
 uint32_t lane_table_control(const struct lane_table *);

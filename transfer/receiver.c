@@ -314,7 +314,8 @@ static void receiver_handle(struct engine *engine,
 		lane_down(receiver, event->lane, "the connection was lost");
 		break;
 	case EVENT_LANE_SENT:
-		lane_table_sent(&receiver->lanes, event->lane, event->bytes);
+		lane_table_sent(&receiver->lanes, event->lane, event->bytes,
+				receiver->now);
 		break;
 	case EVENT_LANE_HEARD:
 		lane_table_heard(&receiver->lanes, event->lane, receiver->now);

@@ -343,11 +343,17 @@ static void frame_came(struct sender *sender, uint32_t lane,
 
 static void lane_down(struct sender *sender, uint32_t lane, const char *why)
 {
+	int control = lane == lane_table_control(&sender->lanes);
+
 	if (!lane_table_down(&sender->lanes, lane))
 		return;
 	sender_lane_lost(sender, lane);
-	if (sender->lanes.count > 0)
+	if (sender->lanes.count > 0) {
+		/* What was asked on it, or its answer, is lost. */
+		if (control)
+			sender_ask_again(sender);
 		return;
+	}
 	sender_record_flush(sender, 1);
 	outbox_fail(&sender->outbox, LANES_MAX, EXIT_LOST, why);
 }
@@ -380,16 +386,21 @@ static void part(struct sender *sender)
 /* Do whatever can be done now. */
 static void advance(struct sender *sender)
 {
-	uint32_t silent = lane_table_pulse(
-	    &sender->lanes, &sender->outbox, sender->now,
-	    sender->config.ping_time, sender->config.idle_time);
+	uint32_t lane = lane_table_pulse(&sender->lanes, &sender->outbox,
+					 sender->now, sender->config.ping_time,
+					 sender->config.idle_time);
 
-	if (silent < LANES_MAX) {
-		outbox_lose(&sender->outbox, silent);
-		lane_down(sender, silent, "nothing was heard of the far end");
+	if (lane < LANES_MAX) {
+		outbox_lose(&sender->outbox, lane);
+		lane_down(sender, lane, "nothing was heard of the far end");
 	}
 	if (sender->outbox.closed)
 		return;
+	/* Its chunks go again on others. */
+	lane = lane_table_stall(&sender->lanes, sender->now,
+				sender->config.stall_time);
+	if (lane < LANES_MAX)
+		sender_lane_lost(sender, lane);
 	if (sender->now >= sender->next_scan)
 		sender_scan(sender);
 	walk_more(sender);
@@ -415,7 +426,8 @@ static void sender_handle(struct engine *engine,
 		lane_down(sender, event->lane, "the connection was lost");
 		break;
 	case EVENT_LANE_SENT:
-		lane_table_sent(&sender->lanes, event->lane, event->bytes);
+		lane_table_sent(&sender->lanes, event->lane, event->bytes,
+				sender->now);
 		break;
 	case EVENT_LANE_HEARD:
 		lane_table_heard(&sender->lanes, event->lane, sender->now);

@@ -394,6 +394,11 @@ static void resend_overdue(struct sender *sender, uint64_t overdue)
 	}
 }
 
+void sender_ask_again(struct sender *sender)
+{
+	ask_again(sender, 0);
+}
+
 void sender_scan(struct sender *sender)
 {
 	uint64_t overdue = sender->config.resend_time

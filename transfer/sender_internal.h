@@ -208,6 +208,8 @@ void sender_lane_lost(struct sender *, uint32_t lane);
  */
 void sender_forget_flights(struct sender *, struct outgoing *);
 void sender_scan(struct sender *); /* repeat what was not answered */
+/* Ask for every answer that is due, now. */
+void sender_ask_again(struct sender *);
 
 /* sender_receipt.c: how an entry ended */
 void sender_receipt(struct sender *, const struct frame *);

@@ -219,7 +219,7 @@ static int pull_by_client(char *dir, const struct name *name)
 	    .target = dir,
 	    .uuid = {1, 2, 3, 4, 5, 6, 0x70, 8, 0x80},
 	    .state_dir = -1,
-	    .carrier = {&pull, connect_hostile},
+	    .carrier = {.cookie = &pull, .connect = connect_hostile},
 	};
 
 	transfer_run(&request, &result);

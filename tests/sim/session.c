@@ -73,6 +73,8 @@ static void take_delivery(struct session *session)
 	}
 	event.type = delivery.type;
 	event.lane = delivery.lane;
+	/* Some lanes are for chunks alone. */
+	event.bulk = delivery.lane % 3 == 2;
 	event.bytes = delivery.bytes;
 	event.frame = delivery.frame;
 	late =

@@ -133,7 +133,7 @@ static void run_client(struct wire *wire)
 	    .target = world_target(world),
 	    .options = world->checksum ? OPEN_CHECKSUM : 0,
 	    .state_dir = wire->state_dirs[wire->client],
-	    .carrier = {wire, wire_connect},
+	    .carrier = {.cookie = wire, .connect = wire_connect},
 	    .observer = {.cookie = wire, .report = take_report},
 	    .give_up = 1, /* the user runs it again */
 	};

@@ -71,8 +71,8 @@ static void the_emptiest_lane_is_taken(void **state)
 	assert_int_equal(lane_table_roomy(table), 0);
 	assert_false(lane_table_idle(table));
 	/* A lane's queue never falls below nothing. */
-	lane_table_sent(table, 0, 1000000);
-	lane_table_sent(table, 1, 2000 + FRAME_HEADER_SIZE);
+	lane_table_sent(table, 0, 1000000, 0);
+	lane_table_sent(table, 1, 2000 + FRAME_HEADER_SIZE, 0);
 	assert_true(lane_table_idle(table));
 	while (lane_table_roomy(table) < LANES_MAX)
 		fill(fixture, lane_table_roomy(table), 1 << 20);
@@ -147,6 +147,75 @@ static void answers_do_not_pile_up(void **state)
 	assert_true(lane_table_clogged(table, 0));
 }
 
+/* Chunks go on bulk lanes, all else on others. */
+static void bulk_lanes_carry_the_chunks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lane_table *table = &fixture->table;
+
+	lane_table_up(table, 3, 1, 0);
+	assert_int_equal(lane_table_control(table), 3);
+	lane_table_up(table, 7, 0, 0);
+	assert_int_equal(lane_table_control(table), 7);
+	lane_table_up(table, 0, 0, 0);
+	lane_table_up(table, 5, 1, 0);
+	assert_int_equal(lane_table_control(table), 0);
+	assert_int_equal(lane_table_roomy(table), 3);
+	fill(fixture, 3, 1 << 20);
+	assert_int_equal(lane_table_roomy(table), 5);
+	while (lane_table_roomy(table) < LANES_MAX)
+		fill(fixture, lane_table_roomy(table), 1 << 20);
+	assert_int_equal(table->lanes[0].queued, 0);
+	assert_true(lane_table_data(table) == 3 || lane_table_data(table) == 5);
+
+	lane_table_down(table, 3);
+	lane_table_down(table, 5);
+	assert_int_equal(lane_table_roomy(table), 0);
+	lane_table_down(table, 0);
+	lane_table_down(table, 7);
+	assert_int_equal(lane_table_data(table), LANES_MAX);
+}
+
+/* Of many lanes, none has much queued. */
+static void many_lanes_hold_less_each(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lane_table *table = &fixture->table;
+
+	for (uint32_t lane = 0; lane <= LANES_MANY; lane++)
+		lane_table_up(table, lane, 0, 0);
+	while (lane_table_roomy(table) < LANES_MAX)
+		fill(fixture, lane_table_roomy(table), 1 << 20);
+	for (uint32_t lane = 0; lane <= LANES_MANY; lane++) {
+		assert_true(table->lanes[lane].queued >= LANE_QUEUE_LESS);
+		assert_true(table->lanes[lane].queued < LANE_QUEUE_MAX);
+	}
+}
+
+static void a_stalled_lane_gets_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lane_table *table = &fixture->table;
+
+	lane_table_up(table, 1, 0, 0);
+	fill(fixture, 1, 1000);
+	/* A single lane has no one to give its chunks to. */
+	assert_int_equal(lane_table_stall(table, 500, 100), LANES_MAX);
+	lane_table_up(table, 2, 0, 500);
+	assert_int_equal(lane_table_stall(table, 99, 100), LANES_MAX);
+	assert_int_equal(lane_table_stall(table, 100, 100), 1);
+	assert_int_equal(lane_table_stall(table, 100, 100), LANES_MAX);
+	fill(fixture, 2, 1 << 20);
+	assert_int_equal(lane_table_roomy(table), 2);
+	lane_table_sent(table, 1, 10, 200);
+	assert_int_equal(lane_table_roomy(table), 1);
+
+	/* When both are stuck, it is the line. */
+	assert_int_equal(lane_table_stall(table, 900, 100), LANES_MAX);
+	lane_table_sent(table, 2, 10, 900);
+	assert_int_equal(lane_table_stall(table, 950, 100), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -157,6 +226,9 @@ int main(void)
 	    TEST(without_a_lane_a_frame_is_dropped),
 	    TEST(silence_brings_a_ping_and_then_the_end),
 	    TEST(answers_do_not_pile_up),
+	    TEST(bulk_lanes_carry_the_chunks),
+	    TEST(many_lanes_hold_less_each),
+	    TEST(a_stalled_lane_gets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
