@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/connect_ssh.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
 

@@ -2,6 +2,7 @@
 #ifndef FERRY_CLI_CONNECT_H
 #define FERRY_CLI_CONNECT_H
 
+#include "cli/connect_ssh.h"
 #include "cli/location.h"
 #include "cli/options.h"
 #include "transfer/transfer.h"
@@ -22,8 +23,8 @@ struct connection *connect_create(const struct options *,
 /* The carrier for a transfer_request; valid until connect_free. */
 struct transfer_carrier connect_carrier(const struct connection *);
 
-/* What carries the carrier's lanes of a kind, -1 for the first lane: "ssh",
- * "libssh2" or "local". */
+/* What carries the carrier's lanes of a kind, or the first lane
+ * (CONNECT_FIRST): "ssh", "libssh2" or "local". */
 const char *connect_kind(const struct connection *, int kind);
 
 /* Whose text it is: add the host to one that the far end said of what is

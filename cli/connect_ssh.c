@@ -37,9 +37,10 @@ struct connect_ssh {
 	pthread_mutex_t lock; /* of what follows */
 	struct ssh_command ssh;
 	struct attempt *attempts;
+	struct lane_ssh_line *line; /* of the first lane, over libssh2 */
 };
 
-enum kind { KIND_SSH, KIND_LIBSSH2 };
+enum kind { KIND_SSH, KIND_CONNECTION, KIND_CHANNEL };
 
 /* ---- what the connection asks of us ---- */
 
@@ -169,6 +170,7 @@ void connect_ssh_free(struct connect_ssh *connect)
 {
 	if (connect == NULL)
 		return;
+	lane_ssh_line_release(connect->line);
 	while (connect->attempts != NULL) {
 		struct attempt *attempt = connect->attempts;
 
@@ -184,12 +186,18 @@ void connect_ssh_free(struct connect_ssh *connect)
 
 /* ---- kinds of lanes ---- */
 
+/* Best first.  A channel has no log-in of its own, which may be the only way;
+ * but it shares a thread and a TCP connection. */
 static enum kind kind_of(const struct connect_ssh *connect, int kind)
 {
+	static const enum kind of_auto[] = {KIND_SSH, KIND_CONNECTION,
+					    KIND_CHANNEL};
+
 	if (connect->transport == TRANSPORT_SSH)
 		return KIND_SSH;
-	return connect->transport == TRANSPORT_AUTO && kind == 0 ? KIND_SSH
-								 : KIND_LIBSSH2;
+	if (kind == CONNECT_FIRST)
+		return KIND_CONNECTION;
+	return of_auto[kind + (connect->transport == TRANSPORT_LIBSSH2)];
 }
 
 const char *connect_ssh_kind(const struct connect_ssh *connect, int kind)
@@ -200,10 +208,13 @@ const char *connect_ssh_kind(const struct connect_ssh *connect, int kind)
 void connect_ssh_describe(const struct connect_ssh *connect,
 			  struct transfer_carrier *carrier)
 {
+	static const unsigned kinds[] = {
+	    [TRANSPORT_AUTO] = 3, [TRANSPORT_LIBSSH2] = 2, [TRANSPORT_SSH] = 1};
+
 	carrier->lanes = connect->lanes;
 	if (connect->lanes == 1)
 		return;
-	carrier->kinds = connect->transport == TRANSPORT_AUTO ? 2 : 1;
+	carrier->kinds = kinds[connect->transport];
 	/* What libssh2 encrypts costs more than all the rest together. */
 	carrier->bulk = connect->transport == TRANSPORT_AUTO ? 1 : 0;
 }
@@ -305,17 +316,33 @@ static int connect_again(struct connect_ssh *connect, struct inbox *inbox,
 	return lane_ssh_connect(inbox, id, &attempt->config, nonce, result);
 }
 
+static int open_channel(struct connect_ssh *connect, struct inbox *inbox,
+			uint32_t id, const char *nonce,
+			struct lane_result *result)
+{
+	int code;
+
+	pthread_mutex_lock(&connect->lock);
+	code = lane_ssh_open(connect->line, inbox, id, nonce, result);
+	pthread_mutex_unlock(&connect->lock);
+	return code;
+}
+
 /* ---- lanes ---- */
 
 int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane_result *result)
 {
-	if (kind_of(connect, -1) == KIND_SSH)
+	if (kind_of(connect, CONNECT_FIRST) == KIND_SSH)
 		return start_ssh(connect, inbox, id, nonce, result);
 	answers_begin();
 	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) == -1)
 		return -1;
 	answers_confirm();
+	pthread_mutex_lock(&connect->lock);
+	lane_ssh_line_release(connect->line);
+	connect->line = lane_ssh_line_of(result->lane);
+	pthread_mutex_unlock(&connect->lock);
 	return 0;
 }
 
@@ -323,7 +350,12 @@ int connect_ssh_further(struct connect_ssh *connect, unsigned kind,
 			struct inbox *inbox, uint32_t id, const char *nonce,
 			const atomic_int *over, struct lane_result *result)
 {
-	if (kind_of(connect, (int)kind) == KIND_SSH)
+	switch (kind_of(connect, (int)kind)) {
+	case KIND_SSH:
 		return start_ssh(connect, inbox, id, nonce, result);
-	return connect_again(connect, inbox, id, nonce, over, result);
+	case KIND_CONNECTION:
+		return connect_again(connect, inbox, id, nonce, over, result);
+	default:
+		return open_channel(connect, inbox, id, nonce, result);
+	}
 }

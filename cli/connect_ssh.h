@@ -19,7 +19,8 @@ void connect_ssh_free(struct connect_ssh *); /* NULL is fine */
 /* How this may carry lanes: the kinds, bulk and lanes of a carrier. */
 void connect_ssh_describe(const struct connect_ssh *,
 			  struct transfer_carrier *);
-/* "ssh" or "libssh2": what carries lanes of a kind; -1: the first lane. */
+/* "ssh" or "libssh2": what carries lanes of a kind. */
+#define CONNECT_FIRST (-1) /* the first lane */
 const char *connect_ssh_kind(const struct connect_ssh *, int kind);
 
 /* As connect of transfer_carrier; may ask the user, unless the same answer got

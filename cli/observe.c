@@ -167,7 +167,7 @@ void observe_lanes(struct observe *observe, const struct connection *connection)
 {
 	observe->connection = connection;
 	observe->bulk = connect_carrier(connection).bulk;
-	observe->transport = connect_kind(connection, -1);
+	observe->transport = connect_kind(connection, CONNECT_FIRST);
 	observe->lanes = 1;
 }
 

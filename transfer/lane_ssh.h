@@ -7,9 +7,9 @@
 
 /*
  * A lane over an SSH connection of its own: connect, check the host key, log
- * in, start the agent, and hand all that to the lane's thread.  What comes
- * before the agent's HELLO is skipped (greeting.h); an agent that does not
- * start is told by EVENT_LANE_DOWN.
+ * in, and hand all that to a thread, which starts the agent on a channel.
+ * What comes before the agent's HELLO is skipped (greeting.h); an agent that
+ * does not start is told by EVENT_LANE_DOWN.
  *
  * nonce: 32 hexadecimal digits.  0 or -1, as the result says; its text is one
  * line that names the host.  The caller's thread waits, for config->timeout
@@ -17,5 +17,18 @@
  */
 int lane_ssh_connect(struct inbox *, uint32_t id, const struct ssh_config *,
 		     const char *nonce, struct lane_result *);
+
+/*
+ * The connection of such a lane, to open others on: the caller's, until
+ * lane_ssh_line_release; the connection lasts until then and until its lanes
+ * are closed.
+ */
+struct lane_ssh_line;
+struct lane_ssh_line *lane_ssh_line_of(struct lane *);
+void lane_ssh_line_release(struct lane_ssh_line *); /* NULL is fine */
+
+/* A further channel, with a further agent: as lane_ssh_connect, but at once. */
+int lane_ssh_open(struct lane_ssh_line *, struct inbox *, uint32_t id,
+		  const char *nonce, struct lane_result *);
 
 #endif

@@ -10,12 +10,13 @@
 #include "transfer/ssh_connection.h"
 
 /*
- * A lane over an SSH channel, shared by lane_ssh*.c and by nobody else.
+ * Lanes over the channels of an SSH connection, shared by lane_ssh*.c and by
+ * nobody else.
  *
  * What holds at all times:
  *
- *  1. The thread alone touches the connection, from its start until it was
- *     joined.  libssh2 has no locks.
+ *  1. The thread of the line alone touches the connection, from its start
+ *     until it was joined.  libssh2 has no locks.
  *  2. libssh2 never sees a packet half sent (ssh_socket.h), so reading and
  *     writing don't depend on each other's order.  A piece that
  *     libssh2_channel_write did not take is all the same offered again as it
@@ -52,25 +53,59 @@ struct lane_ssh_writer {
 	size_t sent; /* and not told yet */
 };
 
+enum lane_ssh_stage {
+	LANE_SSH_OPENING,  /* its channel is being opened */
+	LANE_SSH_STARTING, /* the agent is being started on it */
+	LANE_SSH_RUNNING,
+	LANE_SSH_ENDING, /* the far end has ended its side: wait for the close,
+			    for only then the exit status is sure to be known */
+	LANE_SSH_OVER,   /* down was told; nothing to do but to be closed */
+	LANE_SSH_WINDING_DOWN /* closed by us: send what is queued, and wait
+				 for the far end to end its side */
+};
+
 struct lane_ssh {
 	struct lane lane; /* first */
-	struct ssh_connection *connection;
+	struct lane_ssh_line *line;
+	struct lane_ssh *next;             /* on the line */
+	struct ssh_connection *connection; /* the line's */
 	LIBSSH2_CHANNEL *channel;
+	char *command;
 	uint8_t nonce[16];
-	pthread_t thread;
-	int wake; /* an eventfd: a look at what follows is due */
 
-	pthread_mutex_t lock; /* of all that follows, to sleeping */
-	struct frame *queue;  /* to be sent */
+	/* Under the line's lock. */
+	struct frame *queue; /* to be sent */
 	struct frame **queue_end;
 	int down;
 	int closing;
 	uint64_t closing_until;
-	int sleeping; /* the thread polls; wake it */
+	int gone; /* the thread is done with it */
 
 	/* The thread's own. */
+	enum lane_ssh_stage stage;
+	uint64_t until; /* for OPENING to STARTING, and ENDING */
+	int eof_sent;
 	struct lane_ssh_reader reader;
 	struct lane_ssh_writer writer;
+};
+
+struct lane_ssh_line {
+	struct ssh_connection *connection;
+	pthread_t thread;
+	int started;
+	int wake; /* an eventfd: a look at what follows is due */
+
+	pthread_mutex_t lock;  /* of all that follows, to references */
+	pthread_cond_t let_go; /* some lane is gone */
+	int sleeping;          /* the thread polls; wake it */
+	struct lane_ssh *lanes;
+	unsigned references; /* lanes, and who may open more */
+
+	/* The thread's own. */
+	struct lane_ssh *opening; /* libssh2 opens one channel at a time */
+	int stuck;                /* one that nobody waits for any more */
+	int lost;                 /* nothing comes any more */
+	uint64_t lost_until;      /* nothing can be sent any more; or 0 */
 };
 
 /* What a look at one direction found. */
@@ -94,6 +129,17 @@ int lane_ssh_unwritten(struct lane_ssh *);
 /* Forget it. */
 void lane_ssh_discard(struct lane_ssh *);
 
+/* lane_ssh_line.c */
+/* NULL: no memory. */
+struct lane_ssh_line *lane_ssh_line_create(const struct ssh_config *);
+/* Logged in: from here on the connection is the thread's.  0 or an errno. */
+int lane_ssh_line_start(struct lane_ssh_line *);
+/* The lane has its command; its channel is opened in its turn. */
+void lane_ssh_line_add(struct lane_ssh_line *, struct lane_ssh *);
+/* Wait until the thread is done with it, and take it off. */
+void lane_ssh_line_remove(struct lane_ssh_line *, struct lane_ssh *);
+void lane_ssh_line_wake(struct lane_ssh_line *);
+
 /* For the thread: an event, unless the lane is down. */
 void lane_ssh_put(struct lane_ssh *, enum engine_event_type, struct frame *,
 		  size_t bytes);
@@ -103,5 +149,12 @@ void lane_ssh_down(struct lane_ssh *, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* As lane_ssh_down, for an end before the greeting: why there was none. */
 void lane_ssh_explain(struct lane_ssh *);
+/* The far end has ended its side, and the channel is closed if it was so in
+ * time: tell why. */
+void lane_ssh_tell_end(struct lane_ssh *);
+/* The connection is gone: tell why. */
+void lane_ssh_tell_lost(struct lane_ssh *);
+/* libssh2 failed at a step. */
+void lane_ssh_tell_failed(struct lane_ssh *, const char *what);
 
 #endif

@@ -25,7 +25,7 @@ static struct frame *take(struct lane_ssh *lane, size_t most)
 {
 	struct frame *frame;
 
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->line->lock);
 	frame = lane->queue;
 	if (frame != NULL && frame_size(frame) > most)
 		frame = NULL;
@@ -34,7 +34,7 @@ static struct frame *take(struct lane_ssh *lane, size_t most)
 		if (lane->queue == NULL)
 			lane->queue_end = &lane->queue;
 	}
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->line->lock);
 	return frame;
 }
 
@@ -157,9 +157,9 @@ int lane_ssh_unwritten(struct lane_ssh *lane)
 	struct lane_ssh_writer *writer = &lane->writer;
 	int queued;
 
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->line->lock);
 	queued = lane->queue != NULL;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->line->lock);
 	return queued || writer->piece != NULL ||
 	       (writer->frame != NULL &&
 		writer->written < frame_size(writer->frame)) ||

@@ -26,7 +26,6 @@ struct ssh_connection {
 	const struct ssh_config *config;
 	struct tcp_patience patience;
 	LIBSSH2_SESSION *session;
-	LIBSSH2_CHANNEL *channel;
 	int code;
 	char *text;
 };
@@ -163,8 +162,6 @@ void ssh_connection_free(struct ssh_connection *connection)
 	/* From here on every send and receive fails at once, so nothing
 	 * below waits for the server. */
 	ssh_socket_close(&connection->socket);
-	if (connection->channel != NULL)
-		libssh2_channel_free(connection->channel);
 	libssh2_session_free(connection->session);
 	free(connection->text);
 	free(connection);
@@ -181,11 +178,6 @@ ssh_connection_config(const struct ssh_connection *connection)
 LIBSSH2_SESSION *ssh_connection_session(const struct ssh_connection *connection)
 {
 	return connection->session;
-}
-
-LIBSSH2_CHANNEL *ssh_connection_channel(const struct ssh_connection *connection)
-{
-	return connection->channel;
 }
 
 struct ssh_socket *ssh_connection_socket(struct ssh_connection *connection)
@@ -437,30 +429,9 @@ int ssh_connection_handshake(struct ssh_connection *connection,
 	return 0;
 }
 
-int ssh_connection_start(struct ssh_connection *connection, const char *command)
+LIBSSH2_CHANNEL *ssh_connection_open(struct ssh_connection *connection)
 {
-	LIBSSH2_SESSION *session = connection->session;
-	int result;
-
-	do {
-		connection->channel = libssh2_channel_open_ex(
-		    session, "session", sizeof("session") - 1, RECEIVE_WINDOW,
-		    PACKET_SIZE, NULL, 0);
-		result = connection->channel == NULL
-			     ? libssh2_session_last_errno(session)
-			     : 0;
-	} while (ssh_connection_again(connection, result));
-	if (connection->channel == NULL)
-		return ssh_connection_fail_session(connection, "SSH channel");
-	ssh_connection_tell(connection, SSH_TELL_DETAIL, "running: %s",
-			    command);
-	do
-		result = libssh2_channel_process_startup(
-		    connection->channel, "exec", sizeof("exec") - 1, command,
-		    (unsigned)strlen(command));
-	while (ssh_connection_again(connection, result));
-	if (result != 0)
-		return ssh_connection_fail_session(
-		    connection, "the server refuses to run a command");
-	return 0;
+	return libssh2_channel_open_ex(connection->session, "session",
+				       sizeof("session") - 1, RECEIVE_WINDOW,
+				       PACKET_SIZE, NULL, 0);
 }

@@ -8,11 +8,11 @@
 #include "transfer/ssh_socket.h"
 
 /*
- * One SSH connection, from TCP to the channel on which a command runs.  Its
+ * One SSH connection, from TCP to the channels on which commands run.  Its
  * functions are called in this order, by one thread at a time:
  *
  *     create, handshake, (host key and log-in: ssh_host_key.h, ssh_login.h),
- *     start, free
+ *     open, free
  *
  * Those that return an int return 0, or -1 when the try has failed; then
  * ssh_connection_failure says how.
@@ -28,16 +28,16 @@ void ssh_connection_free(struct ssh_connection *);
 int ssh_connection_handshake(struct ssh_connection *,
 			     const char *host_key_types);
 
-/* Run a command on a channel; after log-in. */
-int ssh_connection_start(struct ssh_connection *, const char *command);
+/* After log-in: a new channel for a command, which is the caller's and is to
+ * be freed before the connection.  NULL: libssh2's last error says why, or that
+ * it is to be called again (LIBSSH2_ERROR_EAGAIN). */
+LIBSSH2_CHANNEL *ssh_connection_open(struct ssh_connection *);
 
 /* What the parts need of each other. */
 const struct ssh_config *
 ssh_connection_config(const struct ssh_connection *connection);
 /* Made with the connection, and non-blocking; for the thread that owns it. */
 LIBSSH2_SESSION *ssh_connection_session(const struct ssh_connection *);
-/* NULL before ssh_connection_start. */
-LIBSSH2_CHANNEL *ssh_connection_channel(const struct ssh_connection *);
 /* Where what libssh2 wrote may still wait to be sent. */
 struct ssh_socket *ssh_connection_socket(struct ssh_connection *);
 

@@ -38,7 +38,7 @@ struct transfer_observer {
 };
 
 /* How lanes are made. */
-#define LANE_KINDS 2 /* at most */
+#define LANE_KINDS 3 /* at most */
 struct transfer_carrier {
 	void *cookie;
 	int lanes;      /* how many should carry chunks; 0: as they pay */
