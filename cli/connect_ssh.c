@@ -212,9 +212,12 @@ void connect_ssh_describe(const struct connect_ssh *connect,
 	    [TRANSPORT_AUTO] = 3, [TRANSPORT_LIBSSH2] = 2, [TRANSPORT_SSH] = 1};
 
 	carrier->lanes = connect->lanes;
+	carrier->quick = -1;
 	if (connect->lanes == 1)
 		return;
 	carrier->kinds = kinds[connect->transport];
+	if (connect->transport != TRANSPORT_SSH)
+		carrier->quick = (int)carrier->kinds - 1;
 	/* What libssh2 encrypts costs more than all the rest together. */
 	carrier->bulk = connect->transport == TRANSPORT_AUTO ? 1 : 0;
 }

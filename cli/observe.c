@@ -137,7 +137,7 @@ static void on_session(void *cookie, const uint8_t uuid[16], int resumed)
 	struct observe *observe = cookie;
 
 	observe->had_session = 1;
-	memset(observe->up, 0, sizeof(observe->up));
+	observe->up = observe->bulk_up = 0;
 	if (observe->claim != NULL)
 		state_claim_adopt(observe->claim, uuid);
 	if (resumed)
@@ -166,28 +166,26 @@ static void on_retry(void *cookie, unsigned attempt, uint64_t wait_nanoseconds,
 void observe_lanes(struct observe *observe, const struct connection *connection)
 {
 	observe->connection = connection;
-	observe->bulk = connect_carrier(connection).bulk;
 	observe->transport = connect_kind(connection, CONNECT_FIRST);
 	observe->lanes = 1;
 }
 
-/* While a bulk lane is up, no other carries chunks. */
-static void count_lanes(struct observe *observe)
+static void count_lane(struct observe *observe, int bulk, int more)
 {
-	unsigned bulk = 0, all = 1;
+	unsigned *up = bulk ? &observe->bulk_up : &observe->up;
+	unsigned carrying;
 
-	for (unsigned kind = 0; kind < LANE_KINDS; kind++) {
-		all += observe->up[kind];
-		if (observe->bulk >> kind & 1)
-			bulk += observe->up[kind];
-	}
-	if (bulk > 0)
-		all = bulk;
-	if (all > observe->lanes)
-		observe->lanes = all;
+	if (more)
+		++*up;
+	else if (*up > 0)
+		--*up;
+	/* While a bulk lane is up, no other carries chunks. */
+	carrying = observe->bulk_up > 0 ? observe->bulk_up : 1 + observe->up;
+	if (carrying > observe->lanes)
+		observe->lanes = carrying;
 }
 
-static void on_lane(void *cookie, enum lane_news news, unsigned kind,
+static void on_lane(void *cookie, enum lane_news news, unsigned kind, int bulk,
 		    const char *text)
 {
 	struct observe *observe = cookie;
@@ -196,17 +194,16 @@ static void on_lane(void *cookie, enum lane_news news, unsigned kind,
 
 	switch (news) {
 	case LANE_CAME_UP:
-		observe->up[kind]++;
-		if (observe->bulk >> kind & 1)
+		if (bulk)
 			observe->transport = name;
-		count_lanes(observe);
+		count_lane(observe, bulk, 1);
 		notice_verbose(1, "one more lane, over %s", name);
 		break;
 	case LANE_REFUSED:
 		notice_verbose(1, "no further lane over %s: %s", name, why);
 		break;
 	case LANE_LOST:
-		observe->up[kind]--;
+		count_lane(observe, bulk, 0);
 		notice_verbose(1, "a lane over %s was lost: %s", name, why);
 		break;
 	}

@@ -25,11 +25,11 @@ struct observe {
 	uint64_t vanished;
 
 	const struct connection *connection; /* NULL before observe_lanes */
-	unsigned bulk;                       /* of the carrier */
-	unsigned up[LANE_KINDS]; /* further lanes of each kind, now */
-	unsigned lanes;          /* that carried chunks, at most at a time */
-	const char *transport;   /* what carried most, as connect_kind; or
-				    NULL: nothing was connected */
+	unsigned up;                         /* further lanes, now, */
+	unsigned bulk_up;                    /* and those for chunks alone */
+	unsigned lanes;        /* that carried chunks, at most at a time */
+	const char *transport; /* what carried most, as connect_kind; or
+				  NULL: nothing was connected */
 };
 
 /* Begin; options, json and claim stay the caller's. */

@@ -2,9 +2,10 @@
 /*
  * How a client comes to have several lanes:
  *
- *  1. lane_policy.h wants one: ask the agent for the token of its door, once
- *     (LANES)
- *  2. a thread has the carrier connect and start a further agent
+ *  1. ask the agent for the token of its door (LANES), at once, while nothing
+ *     else is on the way: how long that takes is the round trip
+ *  2. lane_policy.h wants a lane: a thread has the carrier connect and start a
+ * further agent
  *  3. HELLO both ways on the new lane, then JOIN with the token
  *  4. JOIN comes back, from the first agent now: the engine may use the lane
  *
@@ -25,6 +26,8 @@
 #include "transfer/session.h"
 
 #define STEP_TIME ((uint64_t)30 * 1000 * 1000 * 1000)
+/* They share a TCP connection, so more than a few bring nothing. */
+#define QUICK_MAX 3
 
 /* One lane in the making; EVENT_LANE_MADE brings it back. */
 struct lane_made {
@@ -58,18 +61,21 @@ struct lane_grow {
 	struct lane_policy_view view;
 	unsigned kind;    /* the next lane is of it */
 	int kind_came_up; /* one of it did */
+	unsigned quick;   /* lanes of the quick kind that were tried */
 	enum door door;
+	uint64_t asked; /* when LANES was said */
 	uint8_t token[LANES_TOKEN_SIZE];
 	struct growing growing[LANES_MAX];
 };
 
-static void tell(struct lane_grow *grow, enum lane_news news, unsigned kind,
-		 const char *text)
+static void tell(struct lane_grow *grow, enum lane_news news,
+		 const struct growing *growing, const char *text)
 {
 	const struct transfer_observer *observer = grow->session->observer;
 
 	if (observer->lane != NULL)
-		observer->lane(observer->cookie, news, kind, text);
+		observer->lane(observer->cookie, news, growing->kind,
+			       growing->bulk, text);
 }
 
 static uint64_t random_bits(struct lane_grow *grow)
@@ -109,6 +115,23 @@ static int start_thread(struct lane_made *made)
 	return error;
 }
 
+/* On a long line windows are the limit, not the processor: all lanes carry
+ * chunks, and those are best that are up first. */
+static int is_far(const struct lane_grow *grow)
+{
+	return grow->policy.wish == LANE_POLICY_AUTO &&
+	       grow->view.round_trip >= LANE_POLICY_LONG_TRIP;
+}
+
+static unsigned next_kind(struct lane_grow *grow)
+{
+	if (!is_far(grow) || grow->carrier->quick < 0 ||
+	    grow->quick >= QUICK_MAX)
+		return grow->kind;
+	grow->quick++;
+	return (unsigned)grow->carrier->quick;
+}
+
 static int make_nonce(struct lane_grow *grow, struct growing *growing,
 		      struct lane_made *made)
 {
@@ -140,7 +163,7 @@ static int make_one(struct lane_grow *grow)
 	made->grow = grow;
 	made->number = number;
 	made->id = lane_set_id(lanes, number);
-	made->kind = growing->kind = grow->kind;
+	made->kind = growing->kind = next_kind(grow);
 	if (make_nonce(grow, growing, made) == -1 || start_thread(made) != 0)
 		goto free_made;
 	growing->made = made;
@@ -162,7 +185,7 @@ static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 	const struct growing *growing = &grow->growing[number];
 
 	grow->view.making--;
-	tell(grow, LANE_REFUSED, growing->kind, text);
+	tell(grow, LANE_REFUSED, growing, text);
 	lane_set_lose(&grow->session->lanes, number);
 	if (growing->kind != grow->kind)
 		return; /* known already */
@@ -226,7 +249,8 @@ static int join(struct lane_grow *grow, uint32_t number,
 	    hello.version_highest < session->version)
 		return -1;
 	memcpy(message.token, grow->token, sizeof(message.token));
-	growing->bulk = transfer_carrier_bulk(grow->carrier, growing->kind);
+	growing->bulk = !is_far(grow) &&
+			transfer_carrier_bulk(grow->carrier, growing->kind);
 	message.flags = growing->bulk ? JOIN_BULK : 0;
 	answer = message_join_encode(&message);
 	if (answer == NULL)
@@ -272,7 +296,7 @@ static int new_frame(struct lane_grow *grow, struct engine_event *event)
 		grow->view.up++;
 		grow->kind_came_up |= growing->kind == grow->kind;
 		lane_policy_changed(&grow->policy, &grow->view);
-		tell(grow, LANE_CAME_UP, growing->kind, NULL);
+		tell(grow, LANE_CAME_UP, growing, NULL);
 		event->type = EVENT_LANE_UP;
 		event->bulk = growing->bulk;
 		return 1;
@@ -295,6 +319,7 @@ static void take_token(struct lane_grow *grow, const struct frame *frame)
 	if (message_lanes_decode(frame, grow->token, &given) == -1)
 		given = 0;
 	grow->door = given ? DOOR_OPEN : DOOR_NONE;
+	grow->view.round_trip = grow->view.now - grow->asked;
 }
 
 static int take_down(struct lane_grow *grow, uint32_t number)
@@ -312,8 +337,7 @@ static int take_down(struct lane_grow *grow, uint32_t number)
 		if (number == 0)
 			return 1;
 		grow->view.up--;
-		tell(grow, LANE_LOST, grow->growing[number].kind,
-		     slot->lane->text);
+		tell(grow, LANE_LOST, &grow->growing[number], slot->lane->text);
 		lane_policy_refused(&grow->policy, grow->view.now,
 				    random_bits(grow));
 		return 1;
@@ -360,6 +384,7 @@ static void ask_for_door(struct lane_grow *grow)
 	}
 	lane_set_send(&session->lanes, number, frame, session->epoch);
 	grow->door = DOOR_ASKED;
+	grow->asked = grow->view.now;
 }
 
 /* Steps that take too long; when the next one does. */
@@ -385,18 +410,18 @@ static uint64_t pulse(struct lane_crew *crew, uint64_t now,
 	uint64_t overdue, deadline;
 	unsigned more;
 
-	if (grow->door == DOOR_NONE)
-		return UINT64_MAX;
 	grow->view.now = now;
+	if (grow->door == DOOR_UNKNOWN)
+		ask_for_door(grow);
+	if (grow->door != DOOR_OPEN)
+		return UINT64_MAX;
 	grow->view.confirmed = stats->bytes_confirmed;
 	grow->view.total = stats->bytes_planned > stats->total_bytes
 			       ? stats->bytes_planned
 			       : stats->total_bytes;
 	overdue = end_overdue(grow, now);
 	more = lane_policy_ask(&grow->policy, &grow->view);
-	if (more > 0 && grow->door == DOOR_UNKNOWN)
-		ask_for_door(grow);
-	while (grow->door == DOOR_OPEN && more > 0 && make_one(grow) == 0)
+	while (more > 0 && make_one(grow) == 0)
 		more--;
 	deadline = lane_policy_deadline(&grow->policy, now);
 	return deadline < overdue ? deadline : overdue;

@@ -78,7 +78,8 @@ static void look_first(struct lane_policy *policy,
 	if (left(view) < LONG_BYTES &&
 	    (age < FIRST_LOOK || !is_worth(view, rate(view->confirmed, age))))
 		return;
-	policy->wanted = 1;
+	policy->wanted =
+	    view->round_trip < LANE_POLICY_LONG_TRIP ? 1 : LANE_POLICY_FAR;
 }
 
 /* Did the last step bring anything? */

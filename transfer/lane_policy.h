@@ -9,17 +9,22 @@
  * user's:
  *
  *  - none, while the rest takes the first no more than about a second;
- *  - then one, and as long as each step made the confirmed rate grow, twice
- *    as many, up to LANE_POLICY_MAX;
+ *  - then one, or where the round trip is long and so the window of each lane
+ *    the limit, LANE_POLICY_FAR; and as long as each step made the confirmed
+ *    rate grow, twice as many, up to LANE_POLICY_MAX;
  *  - when a step brought nothing, no more; when a lane is refused, none before
  *    the backoff of retry.h is over, and after some of that none at all.
  *
  * No I/O, no clock: it is told what happened, and asked.
  */
-#define LANE_POLICY_AUTO   (-1)
-#define LANE_POLICY_MAX    8
+#define LANE_POLICY_AUTO      (-1)
+#define LANE_POLICY_MAX       8
+#define LANE_POLICY_FAR       7
+/* sshd grants a channel 2 MiB, so from here on a lane has no more than 70 MB/s
+ * whatever the line is; nanoseconds. */
+#define LANE_POLICY_LONG_TRIP ((uint64_t)30 * 1000 * 1000)
 /* A MaxStartups of 10:30:100, sshd's default, lets so many in at once. */
-#define LANE_POLICY_MAKING 8
+#define LANE_POLICY_MAKING    8
 
 struct lane_policy {
 	int wish;        /* of the user; LANE_POLICY_AUTO: none */
@@ -36,10 +41,11 @@ struct lane_policy {
 /* What is asked about. */
 struct lane_policy_view {
 	uint64_t now;
-	uint64_t total;     /* bytes to be confirmed, as far as known */
-	uint64_t confirmed; /* bytes */
-	unsigned up;        /* lanes beside the first */
-	unsigned making;    /* likewise, and not up yet */
+	uint64_t total;      /* bytes to be confirmed, as far as known */
+	uint64_t confirmed;  /* bytes */
+	unsigned up;         /* lanes beside the first */
+	unsigned making;     /* likewise, and not up yet */
+	uint64_t round_trip; /* nanoseconds */
 };
 
 void lane_policy_begin(struct lane_policy *, int wish, uint64_t now);

@@ -97,6 +97,7 @@ static struct lane_ssh *create(struct lane_ssh_line *line, struct inbox *inbox,
 	lane->queue_end = &lane->queue;
 	lane->until = tcp_clock() + config->timeout;
 	lane->reader.heard_told = tcp_clock();
+	lane->window.since = tcp_clock();
 	lane->reader.errors.tell = tell_error;
 	lane->reader.errors.cookie = lane;
 	lane->reader.buffer = malloc(LANE_SSH_BUFFER_SIZE);

@@ -53,6 +53,12 @@ struct lane_ssh_writer {
 	size_t sent; /* and not told yet */
 };
 
+struct lane_ssh_window {
+	uint64_t wanted; /* bytes; it only grows */
+	uint64_t since;  /* of what follows */
+	uint64_t bytes;  /* read */
+};
+
 enum lane_ssh_stage {
 	LANE_SSH_OPENING,  /* its channel is being opened */
 	LANE_SSH_STARTING, /* the agent is being started on it */
@@ -87,6 +93,7 @@ struct lane_ssh {
 	int eof_sent;
 	struct lane_ssh_reader reader;
 	struct lane_ssh_writer writer;
+	struct lane_ssh_window window;
 };
 
 struct lane_ssh_line {
@@ -128,6 +135,13 @@ enum lane_ssh_look lane_ssh_write(struct lane_ssh *);
 int lane_ssh_unwritten(struct lane_ssh *);
 /* Forget it. */
 void lane_ssh_discard(struct lane_ssh *);
+
+/* lane_ssh_window.c */
+/* So many bytes were read: widen the window if the line is worth it. */
+void lane_ssh_window_read(struct lane_ssh *, size_t bytes);
+/* The window for a line that brought so much in a time. */
+uint64_t lane_ssh_window_for(uint64_t bytes, uint64_t nanoseconds,
+			     uint64_t round_trip_microseconds);
 
 /* lane_ssh_line.c */
 /* NULL: no memory. */

@@ -254,6 +254,8 @@ enum lane_ssh_look lane_ssh_read(struct lane_ssh *lane)
 			break;
 		moved += got;
 	}
+	if (moved > 0)
+		lane_ssh_window_read(lane, moved);
 	return look == LANE_SSH_IDLE && moved > 0 ? LANE_SSH_MOVED : look;
 }
 

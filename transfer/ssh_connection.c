@@ -57,14 +57,8 @@ static const struct preference preferences[] = {
     {LIBSSH2_METHOD_COMP_SC, "none"},
 };
 
-/*
- * What the server may send before we say that we read it.  More makes libssh2
- * slower, for it searches a list of what was not read; it is what one round
- * trip holds at 20 MB/s and 100 ms.
- */
-#define RECEIVE_WINDOW ((unsigned)2 << 20)
 /* Larger packets fail on read. */
-#define PACKET_SIZE    32768
+#define PACKET_SIZE 32768
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
@@ -431,7 +425,7 @@ int ssh_connection_handshake(struct ssh_connection *connection,
 
 LIBSSH2_CHANNEL *ssh_connection_open(struct ssh_connection *connection)
 {
-	return libssh2_channel_open_ex(connection->session, "session",
-				       sizeof("session") - 1, RECEIVE_WINDOW,
-				       PACKET_SIZE, NULL, 0);
+	return libssh2_channel_open_ex(
+	    connection->session, "session", sizeof("session") - 1,
+	    SSH_RECEIVE_WINDOW, PACKET_SIZE, NULL, 0);
 }

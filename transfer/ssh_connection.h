@@ -28,6 +28,13 @@ void ssh_connection_free(struct ssh_connection *);
 int ssh_connection_handshake(struct ssh_connection *,
 			     const char *host_key_types);
 
+/*
+ * What the server may send on a new channel before we say that we read it: what
+ * one round trip holds at 20 MB/s and 100 ms.  lane_ssh_window.c widens it
+ * where that is not enough.
+ */
+#define SSH_RECEIVE_WINDOW ((uint32_t)2 << 20)
+
 /* After log-in: a new channel for a command, which is the caller's and is to
  * be freed before the connection.  NULL: libssh2's last error says why, or that
  * it is to be called again (LIBSSH2_ERROR_EAGAIN). */

@@ -27,7 +27,8 @@ struct transfer_observer {
 	void (*session)(void *, const uint8_t uuid[16], int resumed);
 	/* Of a lane beside the first, of a kind of the carrier's; text says
 	 * why one was refused or lost, or is NULL. */
-	void (*lane)(void *, enum lane_news, unsigned kind, const char *text);
+	void (*lane)(void *, enum lane_news, unsigned kind, int bulk,
+		     const char *text);
 	/* A connection was lost or refused; the next try comes after wait. */
 	void (*retry)(void *, unsigned attempt, uint64_t wait_nanoseconds,
 		      const char *why);
@@ -38,13 +39,13 @@ struct transfer_observer {
 };
 
 /* How lanes are made. */
-#define LANE_KINDS 3 /* at most */
 struct transfer_carrier {
 	void *cookie;
 	int lanes;      /* how many should carry chunks; 0: as they pay */
 	unsigned kinds; /* of further lanes, best first; 0: there are none */
 	unsigned bulk;  /* bit 1 << kind: the first lane carries no chunks
 			   while one of these is up */
+	int quick;      /* the kind that comes up without a log-in; -1: none */
 	/*
 	 * Connect and start the agent; the lane is the caller's.  nonce is 32
 	 * hexadecimal digits for "serve --nonce".  It may take as long as the
