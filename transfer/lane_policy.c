@@ -9,15 +9,18 @@
 #define SECOND       ((uint64_t)1000 * 1000 * 1000)
 /* How often a look is taken: a part of the second that one lane has. */
 #define LOOK         (SECOND / 10)
-/* From so long on, the rate of the first lane is believed. */
-#define FIRST_LOOK   (SECOND / 4)
+/* From so long on, the rate of the first lane is believed: bytes are confirmed
+ * once a second at the least, by the receiver's group commits. */
+#define FIRST_LOOK   (2 * SECOND)
 /* One lane of libssh2 moves 260 to 300 MB/s at best, so this much takes it a
- * second wherever it is. */
+ * second wherever it is; */
 #define LONG_BYTES   ((uint64_t)256 << 20)
+/* and on a long way it moves no more than what sshd grants a channel in each
+ * round trip. */
+#define WINDOW       ((uint64_t)2 << 20)
 /* What is left must take so long for another lane to be worth its log-in. */
 #define WORTH        SECOND
-/* So long a number of lanes is looked at: bytes are confirmed once a second
- * at the least, by the receiver's group commits. */
+/* So long a number of lanes is looked at. */
 #define STEP         (2 * SECOND)
 /* A step must bring so much more, in percent. */
 #define GROWTH       110
@@ -69,13 +72,22 @@ static int is_worth(const struct lane_policy_view *view, uint64_t per_second)
 	return left(view) / (WORTH / SECOND) > per_second;
 }
 
+/* What the first lane cannot do in a second, as far as that is known without
+ * having seen it. */
+static uint64_t long_bytes(const struct lane_policy_view *view)
+{
+	if (view->round_trip < LANE_POLICY_LONG_TRIP)
+		return LONG_BYTES;
+	return WINDOW * (SECOND / 1000) / (view->round_trip / 1000);
+}
+
 /* The first step: is one lane enough? */
 static void look_first(struct lane_policy *policy,
 		       const struct lane_policy_view *view)
 {
 	uint64_t age = view->now - policy->began;
 
-	if (left(view) < LONG_BYTES &&
+	if (left(view) < long_bytes(view) &&
 	    (age < FIRST_LOOK || !is_worth(view, rate(view->confirmed, age))))
 		return;
 	policy->wanted =
