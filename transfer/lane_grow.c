@@ -34,7 +34,7 @@ struct lane_made {
 	uint32_t id;
 	unsigned kind;
 	char digits[33];
-	int given_up; /* it ended before we saw it */
+	int given_up; /* it ended, or spoke, before we did */
 	struct lane_result result;
 };
 
@@ -79,6 +79,12 @@ static uint64_t random_bits(struct lane_grow *grow)
 
 	io->random(io->context, &bits, sizeof(bits));
 	return bits;
+}
+
+/* 1 if it is the session's first lane; its number may be another's later. */
+static int is_first(const struct lane_grow *grow, uint32_t number)
+{
+	return number == 0 && grow->session->lanes.slots[0].uses == 0;
 }
 
 /* ---- making ---- */
@@ -156,6 +162,19 @@ lose:
 
 /* ---- how one ends ---- */
 
+/* 1 if another of its kind may still come up. */
+static int is_awaited(const struct lane_grow *grow, unsigned kind)
+{
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		enum lane_stage stage = grow->session->lanes.slots[i].stage;
+
+		if ((stage == LANE_MAKING || stage == LANE_NEW) &&
+		    grow->growing[i].kind == kind)
+			return 1;
+	}
+	return 0;
+}
+
 /* It will not come up.  text may be NULL. */
 static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 {
@@ -166,7 +185,9 @@ static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 	lane_set_lose(&grow->session->lanes, number);
 	if (growing->kind != grow->kind)
 		return; /* known already */
-	if (!grow->kind_came_up && grow->kind + 1 < grow->carrier->kinds) {
+	/* Of many that come at once a server may drop some. */
+	if (!grow->kind_came_up && grow->kind + 1 < grow->carrier->kinds &&
+	    !is_awaited(grow, grow->kind)) {
 		grow->kind++;
 		lane_policy_begin(
 		    &grow->policy,
@@ -297,19 +318,26 @@ static void take_token(struct lane_grow *grow, const struct frame *frame)
 	grow->door = given ? DOOR_OPEN : DOOR_NONE;
 }
 
+/* A frame, or the end, before we have said anything: an agent does not speak
+ * unasked, so this one is of no use. */
+static void spoil(struct lane_grow *grow, uint32_t number)
+{
+	grow->growing[number].made->given_up = 1;
+}
+
 static int take_down(struct lane_grow *grow, uint32_t number)
 {
 	struct lane_slot *slot = &grow->session->lanes.slots[number];
 
 	switch (slot->stage) {
 	case LANE_MAKING:
-		grow->growing[number].made->given_up = 1;
+		spoil(grow, number);
 		return 0;
 	case LANE_NEW:
 		refused(grow, number, slot->lane->text);
 		return 0;
 	default:
-		if (number == 0)
+		if (is_first(grow, number))
 			return 1;
 		grow->view.up--;
 		tell(grow, LANE_LOST, grow->growing[number].kind,
@@ -318,6 +346,25 @@ static int take_down(struct lane_grow *grow, uint32_t number)
 				    random_bits(grow));
 		return 1;
 	}
+}
+
+static int take_frame(struct lane_grow *grow, struct engine_event *event)
+{
+	struct frame *frame = event->frame;
+
+	switch (grow->session->lanes.slots[event->lane].stage) {
+	case LANE_MAKING:
+		spoil(grow, event->lane);
+		break;
+	case LANE_NEW:
+		return new_frame(grow, event);
+	default:
+		if (frame->type != FRAME_LANES)
+			return 1;
+		take_token(grow, frame);
+	}
+	frame_free(frame);
+	return 0;
 }
 
 static int take(struct lane_crew *crew, struct engine_event *event)
@@ -331,13 +378,7 @@ static int take(struct lane_crew *crew, struct engine_event *event)
 		made(grow, event->made);
 		return 0;
 	case EVENT_FRAME:
-		if (lanes->slots[event->lane].stage != LANE_UP)
-			return new_frame(grow, event);
-		if (event->frame->type != FRAME_LANES)
-			return 1;
-		take_token(grow, event->frame);
-		frame_free(event->frame);
-		return 0;
+		return take_frame(grow, event);
 	case EVENT_LANE_DOWN:
 		return take_down(grow, event->lane);
 	case EVENT_LANE_SENT:
@@ -413,7 +454,8 @@ static void release(struct lane_crew *crew)
 		if (made == NULL)
 			continue;
 		pthread_join(made->thread, NULL);
-		lane_close(made->result.lane);
+		/* To be closed with all others, at once. */
+		lane_set_put(&grow->session->lanes, i, made->result.lane);
 		free(made->result.text);
 		free(made);
 	}
