@@ -4,9 +4,9 @@
  *
  *  1. ask the agent for the token of its door (LANES), at once, while nothing
  *     else is on the way: how long that takes is the round trip
- *  2. lane_policy.h wants a lane: a thread has the carrier connect and start a
- * further agent
- *  3. HELLO both ways on the new lane, then JOIN with the token
+ *  2. lane_policy.h wants a lane: a thread has the carrier connect and start
+ *     a further agent
+ *  3. HELLO and JOIN with the token on the new lane; HELLO comes back
  *  4. JOIN comes back, from the first agent now: the engine may use the lane
  *
  * What may go wrong: the agent has no door, then there are no further lanes;
@@ -37,7 +37,7 @@ struct lane_made {
 	uint32_t id;
 	unsigned kind;
 	char digits[33];
-	int given_up; /* it ended before we saw it */
+	int given_up; /* it ended, or spoke, before we did */
 	struct lane_result result;
 };
 
@@ -47,7 +47,7 @@ struct growing {
 	struct lane_made *made; /* the thread is at work; or NULL */
 	uint8_t nonce[16];
 	unsigned kind;
-	int greeted;    /* HELLO came, JOIN is out */
+	int greeted;    /* HELLO came */
 	uint64_t until; /* for the step that is due */
 	int bulk;       /* when up */
 };
@@ -85,6 +85,12 @@ static uint64_t random_bits(struct lane_grow *grow)
 
 	io->random(io->context, &bits, sizeof(bits));
 	return bits;
+}
+
+/* 1 if it is the session's first lane; its number may be another's later. */
+static int is_first(const struct lane_grow *grow, uint32_t number)
+{
+	return number == 0 && grow->session->lanes.slots[0].uses == 0;
 }
 
 /* ---- making ---- */
@@ -179,6 +185,19 @@ lose:
 
 /* ---- how one ends ---- */
 
+/* 1 if another of its kind may still come up. */
+static int is_awaited(const struct lane_grow *grow, unsigned kind)
+{
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		enum lane_stage stage = grow->session->lanes.slots[i].stage;
+
+		if ((stage == LANE_MAKING || stage == LANE_NEW) &&
+		    grow->growing[i].kind == kind)
+			return 1;
+	}
+	return 0;
+}
+
 /* It will not come up.  text may be NULL. */
 static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 {
@@ -189,7 +208,9 @@ static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 	lane_set_lose(&grow->session->lanes, number);
 	if (growing->kind != grow->kind)
 		return; /* known already */
-	if (!grow->kind_came_up && grow->kind + 1 < grow->carrier->kinds) {
+	/* Of many that come at once a server may drop some. */
+	if (!grow->kind_came_up && grow->kind + 1 < grow->carrier->kinds &&
+	    !is_awaited(grow, grow->kind)) {
 		grow->kind++;
 		lane_policy_begin(
 		    &grow->policy,
@@ -200,65 +221,67 @@ static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 	lane_policy_refused(&grow->policy, grow->view.now, random_bits(grow));
 }
 
-/* The thread is done. */
-static void made(struct lane_grow *grow, struct lane_made *made)
+/* ---- what is said on a new lane ---- */
+
+/* HELLO, and JOIN behind it: the first agent has said which version is spoken,
+ * so nothing is to be waited for.  0; -1: no memory. */
+static int say_first(struct lane_grow *grow, uint32_t number)
 {
 	struct session *session = grow->session;
-	uint32_t number = made->number;
 	struct growing *growing = &grow->growing[number];
 	struct message_hello hello = {
 	    .version_lowest = PROTOCOL_OLDEST,
 	    .version_highest = PROTOCOL_VERSION,
 	};
+	struct message_join join;
+	struct frame *first, *second;
+
+	growing->bulk = !is_far(grow) &&
+			transfer_carrier_bulk(grow->carrier, growing->kind);
+	growing->until = grow->view.now + STEP_TIME;
+	memcpy(hello.nonce, growing->nonce, sizeof(hello.nonce));
+	memcpy(join.token, grow->token, sizeof(join.token));
+	join.flags = growing->bulk ? JOIN_BULK : 0;
+	first = message_hello_encode(&hello);
+	second = message_join_encode(&join);
+	if (first == NULL || second == NULL) {
+		frame_free(first);
+		frame_free(second);
+		return -1;
+	}
+	lane_set_send(&session->lanes, number, first, 0);
+	lane_set_send(&session->lanes, number, second, session->epoch);
+	return 0;
+}
+
+/* The thread is done. */
+static void made(struct lane_grow *grow, struct lane_made *made)
+{
 	struct lane *lane = made->result.lane;
-	struct frame *frame;
+	uint32_t number = made->number;
 
 	pthread_join(made->thread, NULL);
-	growing->made = NULL;
+	grow->growing[number].made = NULL;
 	if (lane != NULL)
-		lane_set_put(&session->lanes, number, lane);
-	memcpy(hello.nonce, growing->nonce, sizeof(hello.nonce));
-	frame = lane == NULL || made->given_up ? NULL
-					       : message_hello_encode(&hello);
-	if (frame == NULL) {
+		lane_set_put(&grow->session->lanes, number, lane);
+	if (lane == NULL || made->given_up || say_first(grow, number) == -1)
 		refused(grow, number,
 			lane != NULL ? lane->text : made->result.text);
-	} else {
-		growing->until = grow->view.now + STEP_TIME;
-		lane_set_send(&session->lanes, number, frame, 0);
-	}
 	free(made->result.text);
 	free(made);
 }
 
-/* ---- what is said on a new lane ---- */
-
-/* HELLO came: 0, or -1 if it is none for us. */
-static int join(struct lane_grow *grow, uint32_t number,
-		const struct frame *frame)
+/* The further agent is there. */
+static int is_greeted(const struct lane_grow *grow, uint32_t number,
+		      const struct frame *frame)
 {
-	struct session *session = grow->session;
-	struct growing *growing = &grow->growing[number];
 	struct message_hello hello;
-	struct message_join message = {.flags = 0};
-	struct frame *answer;
 
-	if (frame->type != FRAME_HELLO ||
-	    message_hello_decode(frame, &hello) == -1 ||
-	    memcmp(hello.nonce, growing->nonce, sizeof(hello.nonce)) != 0 ||
-	    hello.version_highest < session->version)
-		return -1;
-	memcpy(message.token, grow->token, sizeof(message.token));
-	growing->bulk = !is_far(grow) &&
-			transfer_carrier_bulk(grow->carrier, growing->kind);
-	message.flags = growing->bulk ? JOIN_BULK : 0;
-	answer = message_join_encode(&message);
-	if (answer == NULL)
-		return -1;
-	growing->greeted = 1;
-	growing->until = grow->view.now + STEP_TIME;
-	lane_set_send(&session->lanes, number, answer, session->epoch);
-	return 0;
+	return frame->type == FRAME_HELLO &&
+	       message_hello_decode(frame, &hello) == 0 &&
+	       memcmp(hello.nonce, grow->growing[number].nonce,
+		      sizeof(hello.nonce)) == 0 &&
+	       hello.version_highest >= grow->session->version;
 }
 
 /* The first agent has the lane: 1, or 0 if that is not what it says. */
@@ -301,7 +324,9 @@ static int new_frame(struct lane_grow *grow, struct engine_event *event)
 		event->bulk = growing->bulk;
 		return 1;
 	}
-	if (growing->greeted || join(grow, event->lane, frame) == -1) {
+	if (!growing->greeted && is_greeted(grow, event->lane, frame)) {
+		growing->greeted = 1;
+	} else {
 		text = error_text(frame);
 		refused(grow, event->lane, text);
 		free(text);
@@ -322,19 +347,26 @@ static void take_token(struct lane_grow *grow, const struct frame *frame)
 	grow->view.round_trip = grow->view.now - grow->asked;
 }
 
+/* A frame, or the end, before we have said anything: an agent does not speak
+ * unasked, so this one is of no use. */
+static void spoil(struct lane_grow *grow, uint32_t number)
+{
+	grow->growing[number].made->given_up = 1;
+}
+
 static int take_down(struct lane_grow *grow, uint32_t number)
 {
 	struct lane_slot *slot = &grow->session->lanes.slots[number];
 
 	switch (slot->stage) {
 	case LANE_MAKING:
-		grow->growing[number].made->given_up = 1;
+		spoil(grow, number);
 		return 0;
 	case LANE_NEW:
 		refused(grow, number, slot->lane->text);
 		return 0;
 	default:
-		if (number == 0)
+		if (is_first(grow, number))
 			return 1;
 		grow->view.up--;
 		tell(grow, LANE_LOST, &grow->growing[number], slot->lane->text);
@@ -342,6 +374,25 @@ static int take_down(struct lane_grow *grow, uint32_t number)
 				    random_bits(grow));
 		return 1;
 	}
+}
+
+static int take_frame(struct lane_grow *grow, struct engine_event *event)
+{
+	struct frame *frame = event->frame;
+
+	switch (grow->session->lanes.slots[event->lane].stage) {
+	case LANE_MAKING:
+		spoil(grow, event->lane);
+		break;
+	case LANE_NEW:
+		return new_frame(grow, event);
+	default:
+		if (frame->type != FRAME_LANES)
+			return 1;
+		take_token(grow, frame);
+	}
+	frame_free(frame);
+	return 0;
 }
 
 static int take(struct lane_crew *crew, struct engine_event *event)
@@ -355,13 +406,7 @@ static int take(struct lane_crew *crew, struct engine_event *event)
 		made(grow, event->made);
 		return 0;
 	case EVENT_FRAME:
-		if (lanes->slots[event->lane].stage != LANE_UP)
-			return new_frame(grow, event);
-		if (event->frame->type != FRAME_LANES)
-			return 1;
-		take_token(grow, event->frame);
-		frame_free(event->frame);
-		return 0;
+		return take_frame(grow, event);
 	case EVENT_LANE_DOWN:
 		return take_down(grow, event->lane);
 	case EVENT_LANE_SENT:
@@ -438,7 +483,8 @@ static void release(struct lane_crew *crew)
 		if (made == NULL)
 			continue;
 		pthread_join(made->thread, NULL);
-		lane_close(made->result.lane);
+		/* To be closed with all others, at once. */
+		lane_set_put(&grow->session->lanes, i, made->result.lane);
 		free(made->result.text);
 		free(made);
 	}

@@ -1,115 +1,79 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which lanes does a session have, and who closes them.  To close one may take
- * a second or two, in which others have to go on, so a thread of its own does
- * that, for one after the other; at the end all are closed at once.
+ * a second or three, in which others have to go on, and when a line is cut all
+ * go at once: so each is closed by a thread of its own.
  */
 #include "transfer/lane_set.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- closing ---- */
 
-struct lane_closer {
+struct lane_closing {
+	struct lane_closing *next;
+	struct lane *lane;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of all that follows */
-	pthread_cond_t news;
-	struct lane *lanes[LANES_MAX]; /* to be closed */
-	unsigned count;
-	int over;
+	atomic_int done;
 };
 
-static void *run_closer(void *cookie)
+static void *run_closing(void *cookie)
 {
-	struct lane_closer *closer = cookie;
+	struct lane_closing *closing = cookie;
 
-	pthread_mutex_lock(&closer->lock);
-	while (closer->count > 0 || !closer->over) {
-		struct lane *lane;
+	lane_close(closing->lane);
+	atomic_store(&closing->done, 1);
+	return NULL;
+}
 
-		if (closer->count == 0) {
-			pthread_cond_wait(&closer->news, &closer->lock);
+/* Those that are done, or all; how many are left. */
+static unsigned join_closing(struct lane_set *set, int all)
+{
+	struct lane_closing **link = &set->closing, *closing;
+	unsigned left = 0;
+
+	while ((closing = *link) != NULL) {
+		if (!all && !atomic_load(&closing->done)) {
+			link = &closing->next;
+			left++;
 			continue;
 		}
-		lane = closer->lanes[--closer->count];
-		pthread_mutex_unlock(&closer->lock);
-		lane_close(lane);
-		pthread_mutex_lock(&closer->lock);
+		pthread_join(closing->thread, NULL);
+		*link = closing->next;
+		free(closing);
 	}
-	pthread_mutex_unlock(&closer->lock);
-	return NULL;
+	return left;
 }
 
-static struct lane_closer *closer_create(void)
+/* Without waiting for it, unless there are too many to wait for. */
+static void close_later(struct lane_set *set, struct lane *lane)
 {
-	struct lane_closer *closer = calloc(1, sizeof(*closer));
+	struct lane_closing *closing = NULL;
 
-	if (closer == NULL)
-		return NULL;
-	pthread_mutex_init(&closer->lock, NULL);
-	pthread_cond_init(&closer->news, NULL);
-	if (pthread_create(&closer->thread, NULL, run_closer, closer) == 0)
-		return closer;
-	pthread_cond_destroy(&closer->news);
-	pthread_mutex_destroy(&closer->lock);
-	free(closer);
-	return NULL;
-}
-
-/* 1 if it takes the lane. */
-static int closer_put(struct lane_closer *closer, struct lane *lane)
-{
-	int taken;
-
-	pthread_mutex_lock(&closer->lock);
-	taken = closer->count < LANES_MAX;
-	if (taken)
-		closer->lanes[closer->count++] = lane;
-	pthread_cond_signal(&closer->news);
-	pthread_mutex_unlock(&closer->lock);
-	return taken;
-}
-
-static void closer_free(struct lane_closer *closer)
-{
-	if (closer == NULL)
+	if (lane != NULL && join_closing(set, 0) < LANES_MAX)
+		closing = calloc(1, sizeof(*closing));
+	if (closing == NULL) {
+		lane_close(lane);
 		return;
-	pthread_mutex_lock(&closer->lock);
-	closer->over = 1;
-	pthread_cond_signal(&closer->news);
-	pthread_mutex_unlock(&closer->lock);
-	pthread_join(closer->thread, NULL);
-	pthread_cond_destroy(&closer->news);
-	pthread_mutex_destroy(&closer->lock);
-	free(closer);
-}
-
-static void *run_close(void *lane)
-{
-	lane_close(lane);
-	return NULL;
+	}
+	closing->lane = lane;
+	if (pthread_create(&closing->thread, NULL, run_closing, closing) != 0) {
+		lane_close(lane);
+		free(closing);
+		return;
+	}
+	closing->next = set->closing;
+	set->closing = closing;
 }
 
 void lane_set_release(struct lane_set *set)
 {
-	pthread_t threads[LANES_MAX];
-	int started[LANES_MAX] = {0};
-
-	for (uint32_t i = 1; i < LANES_MAX; i++) {
-		if (set->slots[i].lane != NULL)
-			started[i] =
-			    pthread_create(&threads[i], NULL, run_close,
-					   set->slots[i].lane) == 0;
-	}
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
-		if (started[i])
-			pthread_join(threads[i], NULL);
-		else
-			lane_close(set->slots[i].lane);
-	}
-	closer_free(set->closer);
+	for (uint32_t i = 0; i < LANES_MAX; i++)
+		close_later(set, set->slots[i].lane);
+	join_closing(set, 1);
 	memset(set, 0, sizeof(*set));
 }
 
@@ -156,12 +120,7 @@ void lane_set_lose(struct lane_set *set, uint32_t number)
 	slot->stage = LANE_ABSENT;
 	slot->lane = NULL;
 	slot->uses++;
-	if (lane == NULL)
-		return;
-	if (set->closer == NULL)
-		set->closer = closer_create();
-	if (set->closer == NULL || !closer_put(set->closer, lane))
-		lane_close(lane);
+	close_later(set, lane);
 }
 
 void lane_set_send(struct lane_set *set, uint32_t number, struct frame *frame,

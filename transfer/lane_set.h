@@ -18,7 +18,7 @@ enum lane_stage {
 	LANE_UP
 };
 
-struct lane_closer;
+struct lane_closing;
 
 struct lane_set {
 	struct lane_slot {
@@ -27,7 +27,7 @@ struct lane_set {
 		uint32_t uses;     /* lanes that had the number before */
 	} slots[LANES_MAX];
 	unsigned up;
-	struct lane_closer *closer; /* NULL until a lane has to be closed */
+	struct lane_closing *closing; /* lanes that are being closed */
 };
 
 /* An empty one is all zero. */

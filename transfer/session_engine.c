@@ -47,6 +47,19 @@ static void lose_lane(struct session *session, uint32_t number)
 	session->down = session->lanes.up == 0;
 }
 
+/* The engine has given it up; whoever makes lanes did not see it go down. */
+static void tell_crew_lost(struct loop *loop, uint32_t number)
+{
+	struct session *session = loop->session;
+	struct lane_crew *crew = session->crew;
+	struct engine_event event = {.type = EVENT_LANE_DOWN, .lane = number};
+
+	if (crew == NULL || session->lanes.slots[number].stage != LANE_UP)
+		return;
+	event.now = session->io->clock(session->io->context);
+	crew->operations->take(crew, &event);
+}
+
 static void do_action(struct loop *loop, struct engine_action *action)
 {
 	struct session *session = loop->session;
@@ -61,6 +74,7 @@ static void do_action(struct loop *loop, struct engine_action *action)
 		workers_put(loop->workers, action->task);
 		break;
 	case ACTION_LOSE:
+		tell_crew_lost(loop, action->lane);
 		lose_lane(session, action->lane);
 		break;
 	case ACTION_REPORT:

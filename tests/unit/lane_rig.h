@@ -5,6 +5,7 @@
 /* What the tests of lanes over descriptors have in common; after cmocka.h. */
 #include <sys/socket.h>
 
+#include <dirent.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,19 @@ static inline uint64_t clock_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* How many there are in /proc/self/fd or /proc/self/task. */
+static inline unsigned count_entries(const char *path)
+{
+	DIR *folder = opendir(path);
+	unsigned count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder) != NULL)
+		count++;
+	closedir(folder);
+	return count;
 }
 
 /* The next event but LANE_SENT and LANE_HEARD, within a minute. */
