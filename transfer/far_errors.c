@@ -109,3 +109,23 @@ char *far_errors_explain(const struct far_errors *errors, const uint8_t *noise,
 	free(said);
 	return length < 0 ? NULL : text;
 }
+
+char *far_errors_explain_ssh(const struct far_errors *errors, const char *host)
+{
+	size_t end = errors->length, begin;
+	char *said, *text;
+	int length;
+
+	while (end > 0 && (unsigned char)errors->bytes[end - 1] <= ' ')
+		end--;
+	for (begin = end; begin > 0 && errors->bytes[begin - 1] != '\n';)
+		begin--;
+	said = greeting_quote_noise((const uint8_t *)errors->bytes + begin,
+				    end - begin);
+	length = asprintf(&text,
+			  "ssh does not get in (%s); see what \"ssh %s\" "
+			  "says",
+			  said != NULL ? said : "it said nothing", host);
+	free(said);
+	return length < 0 ? NULL : text;
+}

@@ -131,8 +131,11 @@ static void read_last_errors(struct lane_fd *lane)
 static void explain(struct lane_fd *lane, int status)
 {
 	const struct lane_fd_errors *errors = lane->errors;
-	char *cause = far_errors_explain(&errors->lines, lane->buffer,
-					 lane->end, errors->program, status);
+	char *cause =
+	    status == FAR_STATUS_SSH
+		? far_errors_explain_ssh(&errors->lines, errors->host)
+		: far_errors_explain(&errors->lines, lane->buffer, lane->end,
+				     errors->program, status);
 	char *text = NULL;
 
 	if (cause == NULL || asprintf(&text, "%s: %s", errors->host, cause) < 0)
