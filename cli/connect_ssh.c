@@ -229,6 +229,22 @@ static void tell_line(void *cookie, const char *line)
 	tell(cookie, SSH_TELL_REMOTE, line);
 }
 
+static void tell_command(struct connect_ssh *connect, char **argv)
+{
+	const char *const *words = (const char *const *)argv;
+	size_t count = 0;
+	char *text, *line;
+
+	while (words[count] != NULL)
+		count++;
+	text = escape_for_shell(words, count);
+	if (text != NULL && asprintf(&line, "running: %s", text) >= 0) {
+		tell(connect, SSH_TELL_DETAIL, line);
+		free(line);
+	}
+	free(text);
+}
+
 static int out_of_memory(struct lane_result *result)
 {
 	result->code = EXIT_FILE_IO;
@@ -261,6 +277,7 @@ static int start_ssh(struct connect_ssh *connect, struct inbox *inbox,
 	if (argv == NULL || hex_bytes(nonce, bytes, sizeof(bytes)) != 0) {
 		code = out_of_memory(result);
 	} else {
+		tell_command(connect, argv);
 		config.argv = argv;
 		code = lane_child_start(inbox, id, &config, bytes, result);
 	}
