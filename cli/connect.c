@@ -3,8 +3,6 @@
 #include "cli/connect.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/notice.h"
+#include "transfer/child.h"
 
 /* A socket's buffer is what a local lane has for a window. */
 #define SOCKET_BUFFER (1 << 20)
@@ -53,49 +52,18 @@ void connect_free(struct connection *connection)
 	free(connection);
 }
 
-/*
- * Start this program as an agent on descriptor.  It gets a session of its
- * own: ^C at the terminal is for us, who then end it in order.  Its signals
- * are as they are by default.  0 and *pid, or an errno.
- */
+/* Start this program as an agent on descriptor.  0 and *pid, or an errno. */
 static int spawn_agent(int descriptor, const char *nonce,
 		       const char *state_option, pid_t *pid)
 {
 	/* Of the state folder, which is ours too, we have spoken already. */
 	const char *const words[] = {
 	    "ferry", "serve", "--quiet", "--nonce", nonce, state_option, NULL};
+	const int descriptors[3] = {descriptor, descriptor, -1};
 	char *argv[sizeof(words) / sizeof(words[0])];
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error;
 
 	memcpy(argv, words, sizeof(argv));
-	sigemptyset(&none);
-	sigfillset(&all);
-	error = posix_spawn_file_actions_init(&actions);
-	if (error != 0)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	if (error != 0)
-		goto destroy_actions;
-	if ((error = posix_spawn_file_actions_adddup2(&actions, descriptor,
-						      STDIN_FILENO)) != 0 ||
-	    (error = posix_spawn_file_actions_adddup2(&actions, descriptor,
-						      STDOUT_FILENO)) != 0 ||
-	    (error = posix_spawnattr_setsigmask(&attributes, &none)) != 0 ||
-	    (error = posix_spawnattr_setsigdefault(&attributes, &all)) != 0 ||
-	    (error = posix_spawnattr_setflags(
-		 &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-				  POSIX_SPAWN_SETSIGDEF)) != 0)
-		goto destroy_attributes;
-	error = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv,
-			    environ);
-destroy_attributes:
-	posix_spawnattr_destroy(&attributes);
-destroy_actions:
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	return child_start("/proc/self/exe", argv, descriptors, pid);
 }
 
 static void enlarge(int descriptor)

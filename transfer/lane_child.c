@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "transfer/child.h"
 
 /* Each pipe's two ends: for us, and for the child. */
 struct pipes {
@@ -55,40 +55,6 @@ static int open_pipes(struct pipes *pipes)
 	return 0;
 }
 
-/* 0 and *pid, or an errno. */
-static int spawn(const struct lane_child_config *config,
-		 const struct pipes *pipes, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	error = posix_spawn_file_actions_init(&actions);
-	if (error != 0)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	if (error != 0)
-		goto destroy_actions;
-	for (int i = 0; i < 3 && error == 0; i++)
-		error = posix_spawn_file_actions_adddup2(&actions,
-							 pipes->theirs[i], i);
-	if (error == 0 &&
-	    (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-	    (error = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-	    (error = posix_spawnattr_setflags(
-		 &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-				  POSIX_SPAWN_SETSIGDEF)) == 0)
-		error = posix_spawnp(pid, config->argv[0], &actions,
-				     &attributes, config->argv, environ);
-	posix_spawnattr_destroy(&attributes);
-destroy_actions:
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
-}
-
 int lane_child_start(struct inbox *inbox, uint32_t id,
 		     const struct lane_child_config *child,
 		     const uint8_t nonce[16], struct lane_result *result)
@@ -102,7 +68,7 @@ int lane_child_start(struct inbox *inbox, uint32_t id,
 	error = open_pipes(&pipes);
 	if (error != 0)
 		return fail(child, error, result);
-	error = spawn(child, &pipes, &pid);
+	error = child_start(child->argv[0], child->argv, pipes.theirs, &pid);
 	close_all(pipes.theirs);
 	if (error != 0) {
 		close_all(pipes.ours);

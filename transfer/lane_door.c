@@ -9,12 +9,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "transfer/thread.h"
 
 #define BACKLOG     16
 /* Who knocks has said all that it says; it should not take a second. */
@@ -152,18 +153,6 @@ static void *run(void *cookie)
 	}
 }
 
-static int start_thread(struct lane_door *door)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&door->thread, NULL, run, door);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static int listen_at(const uint8_t token[LANES_TOKEN_SIZE])
 {
 	struct sockaddr_un name;
@@ -201,7 +190,7 @@ struct lane_door *lane_door_open(struct io *io, struct inbox *inbox,
 	door->listener = listen_at(token);
 	if (door->listener == -1)
 		goto fail_errno;
-	error = start_thread(door);
+	error = thread_start(&door->thread, run, door);
 	if (error == 0)
 		return door;
 	goto free_door;

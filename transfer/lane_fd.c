@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "transfer/lane_fd_internal.h"
+#include "transfer/thread.h"
 
 #define MILLISECOND    ((uint64_t)1000 * 1000)
 /* At 500 MB/s a pipe is half empty, or half full, after twice as long. */
@@ -311,11 +312,11 @@ static int set_descriptors(struct lane_fd *lane, int in, int out)
 /* Both threads, or none and an errno value. */
 static int start_threads(struct lane_fd *lane)
 {
-	int error = pthread_create(&lane->writer, NULL, lane_fd_write, lane);
+	int error = thread_start(&lane->writer, lane_fd_write, lane);
 
 	if (error != 0)
 		return error;
-	error = pthread_create(&lane->reader, NULL, lane_fd_read, lane);
+	error = thread_start(&lane->reader, lane_fd_read, lane);
 	if (error == 0)
 		return 0;
 	pthread_mutex_lock(&lane->lock);
@@ -323,20 +324,6 @@ static int start_threads(struct lane_fd *lane)
 	pthread_cond_signal(&lane->work);
 	pthread_mutex_unlock(&lane->lock);
 	pthread_join(lane->writer, NULL);
-	return error;
-}
-
-/* The same with all signals blocked in them: they are for the program's own
- * thread, and a broken pipe is to be an error and not an end. */
-static int start_quiet_threads(struct lane_fd *lane)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = start_threads(lane);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 
@@ -381,7 +368,7 @@ struct lane *lane_fd_create_from(struct inbox *inbox, uint32_t id,
 	if (set_descriptors(lane, config->in, config->out) == -1) {
 		error = errno;
 	} else {
-		error = start_quiet_threads(lane);
+		error = start_threads(lane);
 		if (error == 0)
 			return &lane->lane;
 		fcntl(config->in, F_SETFL, lane->in_flags);

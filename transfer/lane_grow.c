@@ -17,13 +17,13 @@
 #include "transfer/lane_grow.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "transfer/lane_policy.h"
 #include "transfer/session.h"
+#include "transfer/thread.h"
 
 #define STEP_TIME ((uint64_t)30 * 1000 * 1000 * 1000)
 /* They share a TCP connection, so more than a few bring nothing. */
@@ -109,18 +109,6 @@ static void *run(void *cookie)
 	return NULL;
 }
 
-static int start_thread(struct lane_made *made)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&made->thread, NULL, run, made);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 /* On a long line windows are the limit, not the processor: all lanes carry
  * chunks, and those are best that are up first. */
 static int is_far(const struct lane_grow *grow)
@@ -170,7 +158,8 @@ static int make_one(struct lane_grow *grow)
 	made->number = number;
 	made->id = lane_set_id(lanes, number);
 	made->kind = growing->kind = next_kind(grow);
-	if (make_nonce(grow, growing, made) == -1 || start_thread(made) != 0)
+	if (make_nonce(grow, growing, made) == -1 ||
+	    thread_start(&made->thread, run, made) != 0)
 		goto free_made;
 	growing->made = made;
 	grow->view.making++;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/thread.h"
+
 /* ---- closing ---- */
 
 struct lane_closing {
@@ -60,7 +62,7 @@ static void close_later(struct lane_set *set, struct lane *lane)
 		return;
 	}
 	closing->lane = lane;
-	if (pthread_create(&closing->thread, NULL, run_closing, closing) != 0) {
+	if (thread_start(&closing->thread, run_closing, closing) != 0) {
 		lane_close(lane);
 		free(closing);
 		return;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "transfer/lane_ssh.h"
 #include "transfer/lane_ssh_internal.h"
 #include "transfer/tcp.h"
+#include "transfer/thread.h"
 
 /* A look at the pool of frames is due, or at a deadline, at the latest. */
 #define HOLD_STEP 10
@@ -377,16 +377,10 @@ struct lane_ssh_line *lane_ssh_line_create(const struct ssh_config *config)
 	return NULL;
 }
 
-/* With all signals blocked in it: they are for the program's own thread. */
 int lane_ssh_line_start(struct lane_ssh_line *line)
 {
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&line->thread, run, line);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&line->thread, NULL, run, line);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	line->started = error == 0;
 	return error;
 }

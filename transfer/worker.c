@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "transfer/thread.h"
+
 struct worker {
 	struct workers *all;
 	pthread_t thread;
@@ -90,7 +92,7 @@ void workers_put(struct workers *workers, struct task *task)
 
 	task->next = NULL;
 	if (!worker->started) {
-		error = pthread_create(&worker->thread, NULL, work, worker);
+		error = thread_start(&worker->thread, work, worker);
 		if (error != 0) {
 			task->error = error;
 			give_back(workers, task);
