@@ -35,7 +35,9 @@ setup()
 @test "Makefile.am lists each source once" {
 	run diff <(grep -oE '[a-z_/]+\.[ch]\b' Makefile.am | LC_ALL=C sort) \
 	    <(for file in cli/*.[ch] journal/*.[ch] transfer/*.[ch] \
-		tests/peer/*.c tests/sim/*.c tests/*/*.h; do echo "$file"; done |
+		tests/peer/*.c tests/sim/*.c tests/wan/*.c tests/*/*.h; do
+		echo "$file"
+	    done |
 	    while read -r file; do
 		    if [ -e .git ]; then git ls-files "$file"; else
 			    echo "$file"

@@ -13,10 +13,12 @@
 #	sshd_ferries		those of them that are ferry
 #	sshd_remove		stop and cut; DIR is the caller's
 #
-# SSHD_PREFIX is a command to start it with (as_plain of ferry.bash).
+# SSHD_PREFIX is a command to start it with (as_plain of ferry.bash), and
+# SSHD_ADDRESS what it listens on; both count when it is started.
 # After sshd_make, SSHD_DIR, SSHD_PORT, SSHD_KEY, SSHD_KNOWN_HOSTS are set.
 
 SSHD_PREFIX=()
+SSHD_ADDRESS=127.0.0.1
 sshd_program=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd || :)
 
 # An account that /etc/shadow locks with "!" may log in by key under PAM only.
@@ -79,7 +81,6 @@ sshd_make()
 	cp "$SSHD_KEY.pub" "$SSHD_DIR/authorized_keys"
 	{
 		printf '%s\n' "$@"
-		echo "ListenAddress 127.0.0.1"
 		echo "HostKey $SSHD_DIR/host_key"
 		echo "AuthorizedKeysFile $SSHD_DIR/authorized_keys"
 		echo "PidFile $SSHD_DIR/sshd.pid"
@@ -107,14 +108,16 @@ sshd_start()
 		port=${SSHD_PORT:-$((20000 + RANDOM % 12000))}
 		rm -f "$SSHD_DIR/sshd.pid"
 		# 3 is bats' own; a daemon that holds it hangs the run.
-		"${SSHD_PREFIX[@]}" "$sshd_program" -D -f "$SSHD_DIR/sshd_config" -p "$port" \
+		"${SSHD_PREFIX[@]}" "$sshd_program" -D \
+		    -f "$SSHD_DIR/sshd_config" -p "$port" \
+		    -o "ListenAddress=$SSHD_ADDRESS" \
 		    -E "$SSHD_DIR/log" </dev/null >/dev/null 2>&1 3>&- &
 		SSHD_PID=$!
 		disown "$SSHD_PID"
 		while process_is_alive "$SSHD_PID"; do
 			if [ -s "$SSHD_DIR/sshd.pid" ]; then
 				SSHD_PORT=$port
-				printf '[127.0.0.1]:%s %s\n' "$port" \
+				printf '[%s]:%s %s\n' "$SSHD_ADDRESS" "$port" \
 				    "$(cut -d' ' -f1,2 "$SSHD_DIR/host_key.pub")" \
 				    >"$SSHD_KNOWN_HOSTS"
 				return 0
