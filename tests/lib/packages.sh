@@ -42,6 +42,24 @@ packages_check=(
 	xz-utils
 )
 
+# What "make bench" measures with, and what it needs for its lines.
+# shellcheck disable=SC2034
+packages_bench=(
+	jq
+	openssh-client
+	openssh-server
+	perl
+	procps
+	rsync
+	time
+)
+
+# shellcheck disable=SC2034
+packages_wan=(
+	iperf3
+	util-linux
+)
+
 packages_as_root()
 {
 	if [ "$(id -u)" -eq 0 ]; then
