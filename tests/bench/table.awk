@@ -20,11 +20,10 @@ function print_bound(line,    field, ours, theirs, what, ratio, limit)
 		ratio = processor[ours] / processor[theirs]
 		what = sprintf("%.2f | %.2f", processor[ours], processor[theirs])
 	} else {
-		ratio = median[ours] / median[theirs]
+		ratio = field[4] == "rate" ? median[theirs] / median[ours] : \
+		    median[ours] / median[theirs]
 		what = sprintf("%.2f | %.2f", median[ours], median[theirs])
 	}
-	if (field[4] == "rate")
-		ratio = 1 / ratio
 	printf "| %s | %s | %s | %s |",
 	    title[field[1]] (field[4] == "processor" ? ", processor" : ""),
 	    tool_name[field[2]], tool_name[field[3]], what
