@@ -72,7 +72,7 @@ measure_limit()
 # On its port, 5201, which is 1451 there.
 iperf_listens()
 {
-	wan_far cat /proc/net/tcp /proc/net/tcp6 | grep -q ':1451 .* 0A '
+	wan_far cat /proc/net/tcp /proc/net/tcp6 | grep ':1451 .* 0A ' >/dev/null
 }
 
 # distant_file CASE MIB ON-LINE-ARGUMENT...

@@ -178,7 +178,7 @@ machine()
 	gibibytes=$(awk '/^MemTotal:/ { printf "%.0f", $2 / 1048576 }' \
 	    /proc/meminfo)
 	printf '%s, %d processors, %d GiB of memory, %s, Linux %s, %s for TCP.\n' \
-	    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+	    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sed -n 1p)" \
 	    "$(nproc)" "$gibibytes" \
 	    "$(df --output=fstype "$work" | tail -n 1)" "$(uname -r)" \
 	    "${FERRY_BENCH_CONGESTION:-$(

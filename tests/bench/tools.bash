@@ -162,7 +162,7 @@ by_rclone()
 
 ferry_has()
 {
-	"$FERRY" --help | grep -q -e "$1"
+	"$FERRY" --help | grep -e "$1" >/dev/null
 }
 
 # tool_is_there NAME: it can be run, and FERRY_BENCH_OTHERS wants it.
@@ -221,11 +221,11 @@ tool_command()
 # The versions of all that are installed, one a line.
 tool_versions()
 {
-	"$FERRY" --version | head -n 1
+	"$FERRY" --version | sed -n 1p
 	ssh -V 2>&1
 	rsync --version | sed -n '1s/  */ /gp'
-	tar --version | head -n 1
-	! command -v mscp >/dev/null || mscp -h 2>&1 | head -n 1
-	! command -v rclone >/dev/null || rclone --version | head -n 1
-	! command -v iperf3 >/dev/null || iperf3 --version | head -n 1
+	tar --version | sed -n 1p
+	! command -v mscp >/dev/null || mscp -h 2>&1 | sed -n 1p
+	! command -v rclone >/dev/null || rclone --version | sed -n 1p
+	! command -v iperf3 >/dev/null || iperf3 --version | sed -n 1p
 }
