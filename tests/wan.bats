@@ -59,7 +59,7 @@ datagrams()
 	wan_stop
 	[ "$(wan_count up lost)" -gt 0 ]
 	[ "$(wan_count down lost)" -gt 0 ]
-	assert [ "$(wan_count up bytes)" -gt $((9 * MIB)) ]
+	assert [ "$(wan_count up bytes)" -gt $((8 * MIB)) ]
 }
 
 @test "the other end is a round trip away, and nowhere else" {
