@@ -13,6 +13,7 @@ load lib/wan
 setup()
 {
 	WAN=${FERRY%/*}/tests/wan/wan
+	assert [ -x "$WAN" ]
 	wan_is_possible || skip "$WAN_WHY"
 	rig_setup
 }

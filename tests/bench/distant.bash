@@ -11,9 +11,7 @@ distant_tools=(ferry ferry_libssh2 scp rsync tar mscp mscp_many
 at_the_far_end()
 {
 	if ! wan_is_possible; then
-		note "left out: $1, for $WAN_WHY"
-	elif [ ! -x "${WAN-}" ]; then
-		note "left out: $1, for WAN is not the program tests/wan/wan"
+		note "left out: $1 ($WAN_WHY)"
 	else
 		packages_install "${packages_wan[@]}"
 		"bench_$1"

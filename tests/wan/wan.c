@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wan [-r RATE] [-d DELAY] [-l LOSS] [-q QUEUE] [-s SEED]
+ * wan [-n] [-r RATE] [-d DELAY] [-l LOSS] [-q QUEUE] [-s SEED]
  *
  * A long line on one machine: two network namespaces, near (10.0.0.1) and far
  * (10.0.0.2), with a TUN device in each, and this program between them.  Each
@@ -12,6 +12,7 @@
  *	-q	bytes that may wait for their turn (what the line holds in one
  *		round trip, at least 64 KiB)
  *	-s	what the losses follow from (1)
+ *	-n	make all, and end: only to see whether it is possible
  *
  * When all is made it prints one line, the paths of the two namespaces for
  * nsenter --net=PATH; tests/lib/wan.bash does that.  It ends at SIGTERM or
@@ -153,7 +154,7 @@ static void report(const struct direction *direction)
 
 _Noreturn static void usage(void)
 {
-	fputs("usage: wan [-r BIT/S] [-d MILLISECONDS] [-l PER-MILLION]"
+	fputs("usage: wan [-n] [-r BIT/S] [-d MILLISECONDS] [-l PER-MILLION]"
 	      " [-q BYTES] [-s SEED]\n",
 	      stderr);
 	exit(EXIT_FAILURE);
@@ -172,12 +173,15 @@ static uint64_t number(const char *text)
 }
 
 static void read_options(int argc, char **argv, struct link_shape *shape,
-			 uint64_t *seed)
+			 uint64_t *seed, int *only_try)
 {
 	int option, has_queue = 0;
 
-	while ((option = getopt(argc, argv, "r:d:l:q:s:")) != -1) {
+	while ((option = getopt(argc, argv, "nr:d:l:q:s:")) != -1) {
 		switch (option) {
+		case 'n':
+			*only_try = 1;
+			break;
 		case 'r':
 			shape->rate = number(optarg);
 			break;
@@ -248,11 +252,13 @@ int main(int argc, char **argv)
 	struct direction directions[2];
 	struct place near, far;
 	uint64_t seed = 1;
-	int signals;
+	int signals, only_try = 0;
 
-	read_options(argc, argv, &shape, &seed);
+	read_options(argc, argv, &shape, &seed, &only_try);
 	signals = catch_signals();
 	make_places(&near, &far);
+	if (only_try)
+		return EXIT_SUCCESS;
 	hurry();
 	directions[0] = (struct direction){link_new(&shape, seed, 0), near.tun,
 					   far.tun, "up"};
