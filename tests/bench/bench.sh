@@ -30,7 +30,8 @@
 #	FERRY_BENCH_OTHERS	only these beside ferry: scp scp_gcm rsync tar
 #				tar_gcm mscp mscp_many rclone ...
 #	FERRY_BENCH_SHRINK	divide sizes and counts by this, for a short run
-#	FERRY_BENCH_CONGESTION	TCP's congestion control over the line (the
+#	FERRY_BENCH_CONGESTION	TCP's congestion control over the line, of those
+#				in net.ipv4.tcp_allowed_congestion_control (the
 #				system's)
 #
 # ferry syncs all that it writes before it ends; the others don't.  Nothing
