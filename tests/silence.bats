@@ -35,7 +35,7 @@ begin()
 	down) from=$HOST:$work/ to=$1/ ;;
 	esac
 	before=$(sshd_ferries)
-	XDG_STATE_HOME=$work/$1/state ferry_start --json \
+	XDG_STATE_HOME=$work/$1/state ferry_start --json --lanes 1 \
 	    --remote-ferry "$gate" "${from}src" "${to}dst" \
 	    >"$1/events" 2>"$1/messages"
 	client[$1]=$FERRY_PID
