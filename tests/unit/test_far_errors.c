@@ -166,6 +166,30 @@ static void the_cause_is_explained(void **state)
 		 "where ferry is with --remote-ferry");
 }
 
+static void explains_ssh(struct told *told, const char *expected)
+{
+	char *text = far_errors_explain_ssh(&told->errors, "host");
+
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+/* Its last line is what counts. */
+static void the_cause_of_ssh_is_explained(void **state)
+{
+	struct told *told = *state;
+
+	explains_ssh(told, "ssh does not get in (it said nothing); see what "
+			   "\"ssh host\" says");
+	come(told, 0, "\n \n", 3, 100);
+	explains_ssh(told, "ssh does not get in (it said nothing); see what "
+			   "\"ssh host\" says");
+	come(told, 0, "Warning\nrefused\r\n\n", 19, 100);
+	explains_ssh(told, "ssh does not get in (\"refused\"); see what "
+			   "\"ssh host\" says");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -177,6 +201,7 @@ int main(void)
 	    TEST(a_flood_before_the_greeting_has_bounds),
 	    TEST(nobody_may_want_them),
 	    TEST(the_cause_is_explained),
+	    TEST(the_cause_of_ssh_is_explained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

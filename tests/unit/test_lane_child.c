@@ -166,9 +166,12 @@ static void no_ferry_there(void **state)
 
 static void no_connection(void **state)
 {
-	start_script(*state, "echo 'ssh: connect: refused' >&2; exit 255");
+	start_script(
+	    *state,
+	    "echo Hello >&2; echo 'ssh: connect: refused' >&2; exit 255");
 	is_down(*state, EXIT_UNREACHABLE,
-		"exit status 255 (\"ssh: connect: refused\")");
+		"ssh does not get in (\"ssh: connect: refused\"); see what "
+		"\"ssh host\" says");
 }
 
 static void it_is_killed(void **state)
