@@ -65,30 +65,40 @@ static int split_program(struct text_list *list, const char *text)
 	return error;
 }
 
-/* ssh takes '%' for the beginning of a token, and spaces for a separator. */
-static int add_known_hosts(struct text_list *list,
-			   const struct ssh_options *options)
+/* ssh takes '%' for the beginning of a token, spaces for a separator, and
+ * within quotes '\\' for what makes the next one nothing special. */
+static char *append_quoted(char *at, const char *file)
 {
-	size_t size = sizeof("UserKnownHostsFile=");
+	*at++ = '"';
+	for (; *file != '\0'; file++) {
+		if (*file == '%')
+			*at++ = '%';
+		else if (*file == '"' || *file == '\\')
+			*at++ = '\\';
+		*at++ = *file;
+	}
+	*at++ = '"';
+	return at;
+}
+
+/* "-o NAME=FILE ...": all in one. */
+static int add_files(struct text_list *list, const char *name,
+		     char *const *files, size_t count)
+{
+	size_t size = strlen(name) + 2;
 	char *text, *at;
 
-	for (size_t i = 0; i < options->known_hosts.count; i++)
-		size += 2 * strlen(options->known_hosts.items[i]) + 3;
+	for (size_t i = 0; i < count; i++)
+		size += 2 * strlen(files[i]) + 3;
 	text = malloc(size);
 	if (text == NULL)
 		return -1;
-	at = stpcpy(text, "UserKnownHostsFile=");
-	for (size_t i = 0; i < options->known_hosts.count; i++) {
-		const char *file = options->known_hosts.items[i];
-
-		*at++ = '"';
-		for (; *file != '\0'; file++) {
-			if (*file == '%')
-				*at++ = '%';
-			*at++ = *file;
-		}
-		*at++ = '"';
-		*at++ = ' ';
+	at = stpcpy(text, name);
+	*at++ = '=';
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			*at++ = ' ';
+		at = append_quoted(at, files[i]);
 	}
 	*at = '\0';
 	if (text_list_add(list, "-o") != 0) {
@@ -133,10 +143,12 @@ static int add_connection(struct text_list *list,
 		       options->unknown_host == SSH_UNKNOWN_ACCEPT
 			   ? "accept-new"
 			   : "yes") != 0 ||
-	    add_known_hosts(list, options) != 0)
+	    add_files(list, "UserKnownHostsFile", options->known_hosts.items,
+		      options->known_hosts.count) != 0)
 		return -1;
 	for (size_t i = 0; i < options->identities.count; i++) {
-		if (add_pair(list, "-i", options->identities.items[i]) != 0)
+		if (add_files(list, "IdentityFile",
+			      &options->identities.items[i], 1) != 0)
 			return -1;
 	}
 	return 0;

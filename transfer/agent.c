@@ -207,20 +207,27 @@ static void serve_join(struct session *session, const struct frame *frame,
 		       int in, int out)
 {
 	struct message_join join;
-	int result;
+	struct lane *lane;
 
 	if (message_join_decode(frame, &join) == -1) {
 		session_fail(session, EXIT_PROTOCOL,
 			     "the client sent a malformed join frame");
 		return;
 	}
-	result = session_detach(session);
-	if (result == 0)
-		result = lane_door_enter(join.token, join.flags, in, out);
-	if (result == -1)
-		session_fail(session, EXIT_HELD,
-			     "the agent of this transfer does not take it; "
-			     "is it on another host?");
+	if (session_detach(session) == -1) {
+		session_fail(session, EXIT_PROTOCOL,
+			     "the client said more than join");
+		return;
+	}
+	if (lane_door_enter(join.token, join.flags, in, out) == 0)
+		return;
+	/* It is ours again, to say why. */
+	lane = lane_fd_create(session->inbox, 0, in, out, 0);
+	if (lane != NULL)
+		session_set_lane(session, lane);
+	session_fail(session, EXIT_HELD,
+		     "the agent of this transfer does not take it; "
+		     "is it on another host?");
 }
 
 static void serve_open(struct session *session, const struct message_open *open,

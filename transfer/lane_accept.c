@@ -20,18 +20,22 @@
 struct lane_accept {
 	struct lane_crew crew; /* first */
 	struct session *session;
+	int asked;
 	struct lane_door *door; /* NULL: nobody asked, or there can be none */
 	uint8_t token[LANES_TOKEN_SIZE];
 };
 
+/* Once: who asks on and on, and reads no answer, fills no memory. */
 static void answer_lanes(struct lane_accept *accept, uint32_t number)
 {
 	struct session *session = accept->session;
 	struct frame *frame;
 
-	if (accept->door == NULL)
-		accept->door =
-		    lane_door_open(session->io, session->inbox, accept->token);
+	if (accept->asked)
+		return;
+	accept->asked = 1;
+	accept->door =
+	    lane_door_open(session->io, session->inbox, accept->token);
 	frame =
 	    message_lanes_encode(accept->door == NULL ? NULL : accept->token);
 	if (frame != NULL)

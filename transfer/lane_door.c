@@ -91,16 +91,20 @@ static int receive(int socket, struct lane_visitor *visitor)
 	union control control;
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	int descriptors[2];
+	ssize_t size;
 
 	message.msg_control = control.bytes;
 	message.msg_controllen = sizeof(control.bytes);
-	if (poll(&slot, 1, PATIENCE_MS) != 1 ||
-	    recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+	if (poll(&slot, 1, PATIENCE_MS) != 1)
 		return 0;
+	size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (size == -1)
+		return 0;
+	/* They are ours, whatever they came with. */
 	take_descriptors(&message, descriptors);
 	visitor->in = descriptors[0];
 	visitor->out = descriptors[1];
-	if (descriptors[1] != -1 && visitor->flags <= JOIN_BULK)
+	if (size == 1 && descriptors[1] != -1 && visitor->flags <= JOIN_BULK)
 		return 1;
 	if (descriptors[0] != -1)
 		close(descriptors[0]);

@@ -57,7 +57,7 @@ void lane_policy_refused(struct lane_policy *policy, uint64_t now,
 /* Bytes a second since then. */
 static uint64_t rate(uint64_t bytes, uint64_t nanoseconds)
 {
-	return bytes / (nanoseconds / 1000 + 1) * 1000 * 1000;
+	return bytes * 1000 / (nanoseconds / (SECOND / 1000) + 1);
 }
 
 static uint64_t left(const struct lane_policy_view *view)

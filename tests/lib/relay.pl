@@ -3,13 +3,18 @@
 # relay.pl DIR PORT: listen on loopback and pass what comes on to PORT.  DIR/port
 # gets the port that it listens on; DIR/all a line for each connection; DIR/up
 # and DIR/down one for each that ended, with the bytes that went that way.
+#
+# While there is DIR/slow, each connection and way has 8 KiB in 20 ms.
+# Where there is DIR/narrow at the beginning, little is taken at a time.
 use strict;
 use warnings;
 use IO::Socket::INET;
+use Socket qw(SO_RCVBUF);
 
 my ($dir, $port) = @ARGV;
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16)
     or die "listen: $!";
+$listener->sockopt(SO_RCVBUF, 4096) if -e "$dir/narrow";
 
 sub note {
 	my ($name, $text) = @_;
@@ -23,7 +28,9 @@ sub pass {
 	my ($from, $to, $name) = @_;
 	my ($bytes, $total) = ('', 0);
 
-	COPY: while (my $count = sysread($from, $bytes, 1 << 18)) {
+	COPY: while (my $count =
+	    sysread($from, $bytes, -e "$dir/slow" ? 1 << 13 : 1 << 18)) {
+		select(undef, undef, undef, 0.02) if -e "$dir/slow";
 		my $done = 0;
 		while ($done < $count) {
 			my $written =

@@ -45,11 +45,12 @@ rig_plain()
 }
 
 # From now on what ferry and sshd say to each other goes over relay.pl, whose
-# folder is "relay".
+# folder is "relay".  narrow: it takes little at a time.
 rig_relay()
 {
 	relay=$BATS_TEST_TMPDIR/relay
 	mkdir "$relay"
+	[ -z "${1-}" ] || touch "$relay/$1"
 	touch "$relay/all" "$relay/up" "$relay/down"
 	perl "$rig_library/relay.pl" "$relay" "$SSHD_PORT" 3>&- &
 	wait_until 10 test -e "$relay/port"

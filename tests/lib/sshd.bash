@@ -44,12 +44,13 @@ process_parent()
 }
 
 # What the far side's programs are told: a mark to find them by, a state
-# folder of their own, and the sanitizers' options.
+# folder of their own, and the sanitizers' options.  With SHLVL, bash does not
+# take itself for a log-in, and runs no start-up files of this user.
 sshd_environment()
 {
 	local name
 
-	printf 'SetEnv FERRY_RIG=%s XDG_STATE_HOME=%s' \
+	printf 'SetEnv SHLVL=1 FERRY_RIG=%s XDG_STATE_HOME=%s' \
 	    "$SSHD_DIR" "$SSHD_DIR/state"
 	for name in ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS; do
 		[ -z "${!name-}" ] || printf ' "%s=%s"' "$name" "${!name}"

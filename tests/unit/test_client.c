@@ -206,6 +206,93 @@ static void a_lost_line_is_made_again(void **state)
 	scratch_holds(&fixture->scratch, "d/g", "hello", 5);
 }
 
+/* ---- further lanes --------------------------------------------------------
+ */
+
+/* It never comes to that. */
+static int no_further(void *cookie, unsigned kind, struct inbox *inbox,
+		      uint32_t id, const char *nonce, const atomic_int *over,
+		      struct lane_result *result)
+{
+	(void)cookie;
+	(void)kind;
+	(void)inbox;
+	(void)id;
+	(void)nonce;
+	(void)over;
+	memset(result, 0, sizeof(*result));
+	result->code = EXIT_LOST;
+	return -1;
+}
+
+/* A client that wants several lanes, of an agent of that version, up to its
+ * FLUSH or BYE.  How often it asked for them; answer may be NULL. */
+static unsigned asks_for_lanes(struct fixture *fixture, struct peer *peer,
+			       uint16_t version, const void *token, int again)
+{
+	struct message_ready ready = {.epoch = 33};
+	struct frame *frame;
+	unsigned asked = 0;
+	union message said;
+
+	memset(ready.uuid, 5, sizeof(ready.uuid));
+	peer_client_init(peer, OPERATION_PUSH, fixture->sources, 1);
+	peer->request.target = "far";
+	peer->request.carrier.kinds = 1;
+	peer->request.carrier.lanes = 4;
+	peer->request.carrier.further = no_further;
+	peer_client_start(peer);
+	said = peer_hear(peer, FRAME_HELLO);
+	peer_say(peer, peer_hello(said.hello.nonce, 1, version));
+	said = peer_hear(peer, FRAME_OPEN);
+	message_open_free(&said.open);
+	peer_hear(peer, FRAME_OFFER);
+	peer_say(peer, message_ready_encode(&ready));
+	peer->epoch = 33;
+	while ((frame = peer_next(peer)) != NULL) {
+		int is_entry = frame->type == FRAME_ENTRY;
+
+		asked += frame->type == FRAME_LANES;
+		frame_free(frame);
+		if (is_entry && (asked > 0 || version < 2))
+			break;
+	}
+	for (int i = 0; i <= again; i++)
+		if (token != NULL)
+			peer_say(peer, message_lanes_encode(token));
+	return asked;
+}
+
+static void version_1_is_not_asked_for_lanes(void **state)
+{
+	struct peer peer;
+
+	assert_int_equal(asks_for_lanes(*state, &peer, 1, NULL, 0), 0);
+	/* Nor does such an agent speak of them. */
+	peer_say(&peer, message_lanes_encode(NULL));
+	ends_with(&peer, EXIT_PROTOCOL);
+}
+
+static void an_agent_is_asked_for_lanes_once(void **state)
+{
+	struct peer peer;
+
+	assert_int_equal(
+	    asks_for_lanes(*state, &peer, 2, "token of a test..", 100), 1);
+	ends_without_us(&peer, EXIT_LOST, "");
+}
+
+/* A JOIN has no place where a session is. */
+static void a_join_on_a_lane_that_is_up(void **state)
+{
+	static const struct message_join message = {.flags = 0};
+	struct peer peer;
+
+	asks_for_lanes(*state, &peer, 2, NULL, 0);
+	peer_say(&peer, message_join_encode(&message));
+	ends_with(&peer, EXIT_PROTOCOL);
+}
+
 static void an_agent_that_is_none(void **state)
 {
 	struct peer peer;
@@ -374,6 +461,9 @@ int main(void)
 	    TEST(a_push_is_served),
 	    TEST(a_pull_is_served),
 	    TEST(a_lost_line_is_made_again),
+	    TEST(version_1_is_not_asked_for_lanes),
+	    TEST(an_agent_is_asked_for_lanes_once),
+	    TEST(a_join_on_a_lane_that_is_up),
 	    TEST(an_agent_that_is_none),
 	    TEST(an_agent_that_refuses),
 	    TEST(an_agent_that_confirms_what_it_cannot_have),
