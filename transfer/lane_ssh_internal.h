@@ -47,7 +47,7 @@ struct lane_ssh_reader {
 struct lane_ssh_writer {
 	struct frame *frame;  /* its bytes are being written, or NULL */
 	size_t written;       /* of them */
-	uint8_t *gathered;    /* small frames, together */
+	uint8_t *gathered;    /* parts of frames, together */
 	const uint8_t *piece; /* what libssh2 is offered; NULL: nothing */
 	size_t piece_length;
 	size_t sent; /* and not told yet */

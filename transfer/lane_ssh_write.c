@@ -1,34 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How queued frames become SSH packets.  Each call of libssh2_channel_write
- * makes one packet, so small frames go together, and a large one is written
- * from where it lies.
+ * makes one packet, and a packet costs as much as a small file's bytes, so none
+ * is less than full while more is queued: what does not fill one by itself is
+ * copied together, and the rest is written from where it lies.
  */
 #include <string.h>
 
 #include "transfer/lane_ssh_internal.h"
 
-/* A frame of at most so much is copied to others. */
-#define SMALL ((size_t)8 << 10)
 /* After so much the other direction gets its turn. */
-#define TURN  ((size_t)256 << 10)
+#define TURN ((size_t)256 << 10)
 /* Bytes are told gone in portions of this, and when there is a pause. */
-#define TELL  ((size_t)256 << 10)
+#define TELL ((size_t)256 << 10)
 
 static size_t frame_size(const struct frame *frame)
 {
 	return FRAME_HEADER_SIZE + frame->body_length;
 }
 
-/* Take the first frame off the queue, if it is no larger than most. */
-static struct frame *take(struct lane_ssh *lane, size_t most)
+/* Take the first frame off the queue, or NULL. */
+static struct frame *take(struct lane_ssh *lane)
 {
 	struct frame *frame;
 
 	pthread_mutex_lock(&lane->line->lock);
 	frame = lane->queue;
-	if (frame != NULL && frame_size(frame) > most)
-		frame = NULL;
 	if (frame != NULL) {
 		lane->queue = frame->next;
 		if (lane->queue == NULL)
@@ -38,29 +35,11 @@ static struct frame *take(struct lane_ssh *lane, size_t most)
 	return frame;
 }
 
-/* Copy small frames one behind another. */
-static void gather(struct lane_ssh *lane, struct frame *frame)
+/* Have a frame of which something is to be written.  Bytes of it, or 0: nothing
+ * is queued. */
+static size_t next_frame(struct lane_ssh *lane)
 {
 	struct lane_ssh_writer *writer = &lane->writer;
-	size_t length = 0, room;
-
-	do {
-		memcpy(writer->gathered + length, frame->bytes,
-		       frame_size(frame));
-		length += frame_size(frame);
-		frame_free(frame);
-		room = LANE_SSH_PIECE_MAX - length;
-		frame = take(lane, room < SMALL ? room : SMALL);
-	} while (frame != NULL);
-	writer->piece = writer->gathered;
-	writer->piece_length = length;
-}
-
-/* The next piece to be written.  1, or 0: nothing is queued. */
-static int next_piece(struct lane_ssh *lane)
-{
-	struct lane_ssh_writer *writer = &lane->writer;
-	size_t left;
 
 	if (writer->frame != NULL &&
 	    writer->written == frame_size(writer->frame)) {
@@ -68,23 +47,38 @@ static int next_piece(struct lane_ssh *lane)
 		writer->frame = NULL;
 	}
 	if (writer->frame == NULL) {
-		struct frame *frame = take(lane, SIZE_MAX);
-
-		if (frame == NULL)
-			return 0;
-		if (frame_size(frame) <= SMALL) {
-			gather(lane, frame);
-			return 1;
-		}
-		writer->frame = frame;
+		writer->frame = take(lane);
 		writer->written = 0;
 	}
-	left = frame_size(writer->frame) - writer->written;
-	writer->piece = writer->frame->bytes + writer->written;
-	writer->piece_length =
-	    left < LANE_SSH_PIECE_MAX ? left : LANE_SSH_PIECE_MAX;
-	writer->written += writer->piece_length;
-	return 1;
+	return writer->frame == NULL
+		   ? 0
+		   : frame_size(writer->frame) - writer->written;
+}
+
+/* The next piece to be written.  1, or 0: nothing is queued. */
+static int next_piece(struct lane_ssh *lane)
+{
+	struct lane_ssh_writer *writer = &lane->writer;
+	size_t length = 0, left;
+
+	while ((left = next_frame(lane)) > 0 && length < LANE_SSH_PIECE_MAX) {
+		const uint8_t *bytes = writer->frame->bytes + writer->written;
+
+		if (length == 0 && left >= LANE_SSH_PIECE_MAX) {
+			writer->written += LANE_SSH_PIECE_MAX;
+			writer->piece = bytes;
+			writer->piece_length = LANE_SSH_PIECE_MAX;
+			return 1;
+		}
+		if (left > LANE_SSH_PIECE_MAX - length)
+			left = LANE_SSH_PIECE_MAX - length;
+		memcpy(writer->gathered + length, bytes, left);
+		writer->written += left;
+		length += left;
+	}
+	writer->piece = length > 0 ? writer->gathered : NULL;
+	writer->piece_length = length;
+	return length > 0;
 }
 
 static void tell_sent(struct lane_ssh *lane, size_t least)
@@ -170,7 +164,7 @@ void lane_ssh_discard(struct lane_ssh *lane)
 {
 	struct frame *frame;
 
-	while ((frame = take(lane, SIZE_MAX)) != NULL)
+	while ((frame = take(lane)) != NULL)
 		frame_free(frame);
 	frame_free(lane->writer.frame);
 	lane->writer.frame = NULL;
