@@ -121,17 +121,30 @@ void inbox_free(struct inbox *inbox)
 	free(inbox);
 }
 
-void inbox_put(struct inbox *inbox, const struct engine_event *event)
+void inbox_add(struct inbox *inbox, const struct engine_event *event)
+{
+	pthread_mutex_lock(&inbox->lock);
+	ring_push(&inbox->coming, event);
+	pthread_mutex_unlock(&inbox->lock);
+}
+
+void inbox_tell(struct inbox *inbox)
 {
 	int waiting;
 
 	pthread_mutex_lock(&inbox->lock);
-	ring_push(&inbox->coming, event);
-	waiting = inbox->waiting;
-	inbox->waiting = 0; /* one signal is enough */
+	waiting = inbox->waiting && inbox->coming.count > 0;
+	if (waiting)
+		inbox->waiting = 0; /* one signal is enough */
 	pthread_mutex_unlock(&inbox->lock);
 	if (waiting)
 		pthread_cond_signal(&inbox->news);
+}
+
+void inbox_put(struct inbox *inbox, const struct engine_event *event)
+{
+	inbox_add(inbox, event);
+	inbox_tell(inbox);
 }
 
 static int passed(uint64_t deadline)

@@ -20,6 +20,14 @@ void inbox_free(struct inbox *);
  * is no one left to tell. */
 void inbox_put(struct inbox *, const struct engine_event *);
 /*
+ * The same in two steps: a waiting inbox_take is woken by inbox_tell only, for
+ * all that was added.  Waking it costs more than what small files make it do,
+ * so who has several events at once adds them, and tells before it does
+ * anything that takes longer.  Each in any thread.
+ */
+void inbox_add(struct inbox *, const struct engine_event *);
+void inbox_tell(struct inbox *);
+/*
  * The next event, waiting until monotonic time deadline (CLOCK_MONOTONIC,
  * nanoseconds).  1, or 0 when the time came or inbox_wake was called.  One
  * thread only.

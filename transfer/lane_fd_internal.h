@@ -49,6 +49,7 @@ struct lane_fd {
 	struct lane_fd_errors *errors; /* NULL: nothing to listen to */
 	int ended;                     /* nothing more can come */
 	int large;                     /* the frame read last was */
+	int untold; /* frames were added to the inbox since it was last told */
 	uint64_t heard_told; /* when the engine was last told of anything */
 	size_t heard_bytes;  /* that came since */
 };

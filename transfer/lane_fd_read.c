@@ -42,10 +42,20 @@ static void note_heard(struct lane_fd *lane, size_t bytes)
 	lane->heard_bytes = 0;
 }
 
+/* The engine is told of the frames that came with one read together, before
+ * anything is waited for. */
+static void tell(struct lane_fd *lane)
+{
+	if (lane->untold)
+		inbox_tell(lane->lane.inbox);
+	lane->untold = 0;
+}
+
 /* Read something into the parts; *got bytes. */
 static enum outcome read_parts(struct lane_fd *lane, struct iovec *parts,
 			       int count, size_t *got)
 {
+	tell(lane);
 	for (;;) {
 		ssize_t size;
 
@@ -134,6 +144,7 @@ static void hold_back(struct lane_fd *lane)
 	for (int step = 0; step < HOLD_BACK_STEPS; step++) {
 		if (!frame_pool_full() || lane_fd_closing(lane))
 			return;
+		tell(lane);
 		frame_pool_wait(HOLD_BACK_STEP);
 	}
 }
@@ -189,6 +200,15 @@ static void over(struct lane_fd *lane, enum outcome outcome, int in_frame)
 	}
 }
 
+static void add_frame(struct lane_fd *lane, struct frame *frame)
+{
+	struct engine_event event = {.type = EVENT_FRAME, .frame = frame};
+
+	event.lane = lane->lane.id;
+	inbox_add(lane->lane.inbox, &event);
+	lane->untold = 1;
+}
+
 /* One frame.  1; 0 when the lane is down. */
 static int read_frame(struct lane_fd *lane)
 {
@@ -223,7 +243,7 @@ static int read_frame(struct lane_fd *lane)
 	lane->large = frame->body_length > LARGE;
 	lane->heard_told = lane_fd_clock();
 	lane->heard_bytes = 0;
-	lane_fd_put(lane, EVENT_FRAME, frame, 0);
+	add_frame(lane, frame);
 	return 1;
 }
 

@@ -41,6 +41,7 @@ struct lane_ssh_reader {
 	uint64_t held_since; /* a chunk waits for room in the pool; or 0 */
 	uint64_t heard_told; /* when the engine was last told of anything */
 	size_t heard_bytes;  /* that came since */
+	int untold; /* frames were added to the inbox since it was last told */
 	struct far_errors errors;
 };
 
@@ -154,7 +155,8 @@ void lane_ssh_line_add(struct lane_ssh_line *, struct lane_ssh *);
 void lane_ssh_line_remove(struct lane_ssh_line *, struct lane_ssh *);
 void lane_ssh_line_wake(struct lane_ssh_line *);
 
-/* For the thread: an event, unless the lane is down. */
+/* For the thread: an event, unless the lane is down.  Of frames the engine is
+ * told when no more of them have come. */
 void lane_ssh_put(struct lane_ssh *, enum engine_event_type, struct frame *,
 		  size_t bytes);
 /* The end: code and text (NULL is fine) as in struct lane; the host's name is

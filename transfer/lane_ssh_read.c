@@ -238,6 +238,13 @@ static size_t read_buffer(struct lane_ssh *lane, enum lane_ssh_look *look)
 	return got;
 }
 
+static void tell_frames(struct lane_ssh *lane)
+{
+	if (lane->reader.untold)
+		inbox_tell(lane->lane.inbox);
+	lane->reader.untold = 0;
+}
+
 enum lane_ssh_look lane_ssh_read(struct lane_ssh *lane)
 {
 	struct lane_ssh_reader *reader = &lane->reader;
@@ -250,10 +257,12 @@ enum lane_ssh_look lane_ssh_read(struct lane_ssh *lane)
 		size_t got = reader->frame != NULL ? read_body(lane, &look)
 						   : read_buffer(lane, &look);
 
+		tell_frames(lane);
 		if (got == 0)
 			break;
 		moved += got;
 	}
+	tell_frames(lane);
 	if (moved > 0)
 		lane_ssh_window_read(lane, moved);
 	return look == LANE_SSH_IDLE && moved > 0 ? LANE_SSH_MOVED : look;

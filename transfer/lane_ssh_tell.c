@@ -19,8 +19,13 @@ void lane_ssh_put(struct lane_ssh *lane, enum engine_event_type type,
 	event.frame = frame;
 	pthread_mutex_lock(&lane->line->lock);
 	down = lane->down;
-	if (!down)
-		inbox_put(lane->lane.inbox, &event);
+	if (!down) {
+		inbox_add(lane->lane.inbox, &event);
+		if (type == EVENT_FRAME)
+			lane->reader.untold = 1;
+		else
+			inbox_tell(lane->lane.inbox);
+	}
 	pthread_mutex_unlock(&lane->line->lock);
 	if (down)
 		frame_free(frame);

@@ -5,6 +5,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* Tasks that are done sooner than this are told of together: those of small
+ * files take a few microseconds, and waking the engine takes as long. */
+#define TELL_AFTER ((uint64_t)200 * 1000)
 
 #include "transfer/thread.h"
 
@@ -12,6 +17,8 @@ struct worker {
 	struct workers *all;
 	pthread_t thread;
 	int started;
+	uint64_t told;      /* its own: when the engine was last told, or had */
+	int untold;         /* nothing to be told of; there is something now */
 	struct task *first; /* what follows is under all->lock */
 	struct task **end;
 	pthread_cond_t news;
@@ -26,11 +33,21 @@ struct workers {
 	struct worker workers[QUEUE_TOTAL];
 };
 
-static void give_back(struct workers *workers, struct task *task)
+static uint64_t now(void)
 {
-	struct engine_event event = {.type = EVENT_TASK, .task = task};
+	struct timespec time;
 
-	inbox_put(workers->inbox, &event);
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000 * 1000 * 1000 +
+	       (uint64_t)time.tv_nsec;
+}
+
+static void tell(struct worker *worker)
+{
+	if (worker->untold)
+		inbox_tell(worker->all->inbox);
+	worker->untold = 0;
+	worker->told = now();
 }
 
 /* The next task, or NULL at the end. */
@@ -40,8 +57,16 @@ static struct task *take(struct worker *worker)
 	struct task *task;
 
 	pthread_mutex_lock(&workers->lock);
-	while (worker->first == NULL && !workers->ending)
-		pthread_cond_wait(&worker->news, &workers->lock);
+	while (worker->first == NULL && !workers->ending) {
+		if (!worker->untold) {
+			pthread_cond_wait(&worker->news, &workers->lock);
+			worker->told = now();
+			continue;
+		}
+		pthread_mutex_unlock(&workers->lock);
+		tell(worker);
+		pthread_mutex_lock(&workers->lock);
+	}
 	task = worker->first;
 	if (task != NULL) {
 		worker->first = task->next;
@@ -50,6 +75,16 @@ static struct task *take(struct worker *worker)
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return task;
+}
+
+static void give_back(struct worker *worker, struct task *task)
+{
+	struct engine_event event = {.type = EVENT_TASK, .task = task};
+
+	inbox_add(worker->all->inbox, &event);
+	worker->untold = 1;
+	if (now() >= worker->told + TELL_AFTER)
+		tell(worker);
 }
 
 static void *work(void *argument)
@@ -61,8 +96,9 @@ static void *work(void *argument)
 	while ((task = take(worker)) != NULL) {
 		task->next = NULL;
 		workers->run(workers->cookie, task);
-		give_back(workers, task);
+		give_back(worker, task);
 	}
+	tell(worker);
 	return NULL;
 }
 
@@ -95,7 +131,9 @@ void workers_put(struct workers *workers, struct task *task)
 		error = thread_start(&worker->thread, work, worker);
 		if (error != 0) {
 			task->error = error;
-			give_back(workers, task);
+			inbox_put(workers->inbox,
+				  &(struct engine_event){.type = EVENT_TASK,
+							 .task = task});
 			return;
 		}
 		worker->started = 1;

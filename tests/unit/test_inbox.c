@@ -109,6 +109,44 @@ static void a_call_wakes(void **state)
 	inbox_free(inbox);
 }
 
+static void *add_later(void *inbox)
+{
+	const struct timespec pause = {.tv_nsec = 30 * 1000 * 1000};
+	struct engine_event event = {.type = EVENT_LANE_SENT};
+
+	nanosleep(&pause, NULL);
+	for (event.bytes = 1; event.bytes <= 3; event.bytes++)
+		inbox_add(inbox, &event);
+	inbox_tell(inbox);
+	return NULL;
+}
+
+static void what_was_added_is_told_of_together(void **state)
+{
+	struct inbox *inbox = inbox_create();
+	struct engine_event event;
+	pthread_t thread;
+
+	(void)state;
+	/* Nothing to tell of: it is no call. */
+	inbox_tell(inbox);
+	assert_int_equal(inbox_take(inbox, &event, 0), 0);
+
+	assert_int_equal(pthread_create(&thread, NULL, add_later, inbox), 0);
+	for (size_t bytes = 1; bytes <= 3; bytes++) {
+		assert_int_equal(inbox_take(inbox, &event, UINT64_MAX), 1);
+		assert_int_equal(event.bytes, bytes);
+	}
+	pthread_join(thread, NULL);
+
+	/* Who does not wait finds it untold. */
+	event.bytes = 4;
+	inbox_add(inbox, &event);
+	assert_int_equal(inbox_take(inbox, &event, 0), 1);
+	assert_int_equal(event.bytes, 4);
+	inbox_free(inbox);
+}
+
 /* The sanitizer says whether anything is left. */
 static void what_is_left_is_freed(void **state)
 {
@@ -134,6 +172,7 @@ int main(void)
 	    cmocka_unit_test(each_thread_keeps_its_order),
 	    cmocka_unit_test(a_deadline_ends_the_wait),
 	    cmocka_unit_test(a_call_wakes),
+	    cmocka_unit_test(what_was_added_is_told_of_together),
 	    cmocka_unit_test(what_is_left_is_freed),
 	};
 
