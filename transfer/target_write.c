@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Chunks, and leaves kept of the target's old file, go into the staged file.
- * A file of one chunk is written, given its attributes and closed at once:
- * five system calls.  Nothing is synced here; groups do that.
+ * A file of one chunk is made, written, given its attributes and closed at
+ * once.  Nothing is synced here; groups do that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #define STAGED_FLAGS (O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* A new staged file, which nobody else can have a hand in. */
-static int create(struct target *target, const char *name)
+static int create(struct target *target, const char *name, mode_t mode)
 {
 	int file = io_open_beneath(target->io, target->staging, name,
-				   STAGED_FLAGS | O_CREAT | O_EXCL, 0600);
+				   STAGED_FLAGS | O_CREAT | O_EXCL, mode);
 
 	if (file != -1)
 		atomic_store(&target->staged_made, 1);
@@ -89,12 +89,12 @@ int target_staged_open(struct target *target, const struct entry *entry,
 		return -1;
 	}
 	target_staged_name(path, name);
-	file = create(target, name);
+	file = create(target, name, 0600);
 	if (file == -1 && errno == EEXIST) {
 		file = open_old(target, name);
 		if (file == -1 && !fault_is_fatal(errno) &&
 		    clear(target, entry, name) == 0)
-			file = create(target, name);
+			file = create(target, name, 0600);
 	}
 	return file == -1 ? -1 : target_descriptor_keep(target, staged, file);
 }
@@ -117,6 +117,19 @@ static int write_leaf(struct target *target, const struct task_write *write,
 	return 0;
 }
 
+/* A file is made with its mode, if that lets us write, and has it unless the
+ * umask or an access control list was in the way. */
+static int give_mode(struct target *target, int file, mode_t mode)
+{
+	struct io *io = target->io;
+	struct stat status;
+
+	if (io->stat(io->context, file, &status) == 0 &&
+	    (status.st_mode & 07777) == mode)
+		return 0;
+	return io->set_mode(io->context, file, mode);
+}
+
 /* A file of one chunk, or none: all of it. */
 static int write_whole(struct target *target, const struct task_write *write,
 		       const uint8_t *data)
@@ -124,6 +137,8 @@ static int write_whole(struct target *target, const struct task_write *write,
 	struct io *io = target->io;
 	const struct entry *entry = write->entry;
 	const char *path = target_path(target, entry);
+	const mode_t mode = target_mode(entry);
+	const mode_t at_first = (mode & 0600) == 0600 ? mode : 0600;
 	char name[TARGET_NAME_SIZE];
 	int file, result = -1;
 
@@ -132,14 +147,13 @@ static int write_whole(struct target *target, const struct task_write *write,
 		return -1;
 	}
 	target_staged_name(path, name);
-	file = create(target, name);
+	file = create(target, name, at_first);
 	if (file == -1 && errno == EEXIST && clear(target, entry, name) == 0)
-		file = create(target, name);
+		file = create(target, name, at_first);
 	if (file == -1)
 		return -1;
 	if (write_leaf(target, write, file, data) == -1 ||
-	    (target_mode(entry) != 0600 &&
-	     io->set_mode(io->context, file, target_mode(entry)) == -1) ||
+	    give_mode(target, file, mode) == -1 ||
 	    target_set_times(target, file, entry) == -1)
 		goto close_file;
 	write->staged->unsynced = 1;
