@@ -7,7 +7,8 @@
  *  2. TASK_EXAMINE finds what is there of an entry; TASK_WRITE stages chunks
  *     under .ferry/<uuid>/, TASK_HASH reads what is staged or in place.
  *  3. TASK_GROUP syncs, and then journals what it has synced; TASK_PLACE
- *     renames; the next TASK_GROUP makes the renames durable.
+ *     renames, while the next files are written and synced; a TASK_GROUP that
+ *     begins after it makes the renames durable.
  *  4. TASK_CLOSE removes journal and staging.
  *
  * After a crash at any point the same tasks begin anew with step 1: nothing
@@ -136,6 +137,7 @@ static struct target *create(const struct target_config *config)
 		target->bases[i].descriptor = -1;
 	pthread_mutex_init(&target->journal_lock, NULL);
 	pthread_mutex_init(&target->staged_lock, NULL);
+	pthread_mutex_init(&target->renamed_lock, NULL);
 	return target;
 }
 
@@ -196,9 +198,7 @@ void target_run(struct target *target, struct task *task)
 		target_commit_end(target);
 		break;
 	case TASK_PLACE:
-		target_commit_begin(target);
 		target_place(target, task);
-		target_commit_end(target);
 		break;
 	case TASK_CLOSE:
 		target_close_job(target, task);
@@ -217,8 +217,8 @@ void target_close(struct target *target)
 	target_descriptor_close_all(target);
 	folder_cache_free(target->examined);
 	folder_cache_free(target->placed);
-	while (target->renamed_count > 0)
-		free(target->renamed[--target->renamed_count]);
+	while (target->renamed.count > 0)
+		free(target->renamed.folders[--target->renamed.count]);
 	journal_close(target->journal);
 	if (target->ledger != NULL) {
 		ledger_sync(target->ledger);
@@ -231,6 +231,7 @@ void target_close(struct target *target)
 		target->io->set_mode(target->io->context, target->base,
 				     target->base_mode);
 	io_close(target->io, target->base);
+	pthread_mutex_destroy(&target->renamed_lock);
 	pthread_mutex_destroy(&target->staged_lock);
 	pthread_mutex_destroy(&target->journal_lock);
 	free(target->buffer);

@@ -19,29 +19,62 @@
 
 #include "transfer/target_internal.h"
 
-void target_note_renamed(struct target *target, const char *path, size_t length)
+/* Is the folder of path noted already?  Under the lock. */
+static int is_noted(const struct target_renamed *renamed, const char *path,
+		    size_t length)
 {
-	char *copy;
-
-	if (target->renamed_many)
-		return;
-	for (size_t i = target->renamed_count; i-- > 0;)
-		if (strlen(target->renamed[i]) == length &&
-		    memcmp(target->renamed[i], path, length) == 0)
-			return;
-	copy = target->renamed_count < TARGET_SYNCS_MAX ? strndup(path, length)
-							: NULL;
-	if (copy == NULL)
-		target->renamed_many = 1;
-	else
-		target->renamed[target->renamed_count++] = copy;
+	for (size_t i = renamed->count; i-- > 0;)
+		if (strlen(renamed->folders[i]) == length &&
+		    memcmp(renamed->folders[i], path, length) == 0)
+			return 1;
+	return 0;
 }
 
-static void forget_renamed(struct target *target)
+void target_note_renamed(struct target *target, const char *path, size_t length)
 {
-	while (target->renamed_count > 0)
-		free(target->renamed[--target->renamed_count]);
-	target->renamed_many = 0;
+	struct target_renamed *renamed = &target->renamed;
+	char *copy = NULL;
+
+	pthread_mutex_lock(&target->renamed_lock);
+	if (!renamed->many && !is_noted(renamed, path, length)) {
+		if (renamed->count < TARGET_SYNCS_MAX)
+			copy = strndup(path, length);
+		if (copy == NULL)
+			renamed->many = 1;
+		else
+			renamed->folders[renamed->count++] = copy;
+	}
+	pthread_mutex_unlock(&target->renamed_lock);
+}
+
+void target_note_many(struct target *target)
+{
+	pthread_mutex_lock(&target->renamed_lock);
+	target->renamed.many = 1;
+	pthread_mutex_unlock(&target->renamed_lock);
+}
+
+/*
+ * What was noted until now: a sync that begins after this makes it durable.
+ * What is renamed while it goes on may be, and is noted for the next.  Should
+ * the sync fail, the session ends.
+ */
+static struct target_renamed take_renamed(struct target *target)
+{
+	static const struct target_renamed none;
+	struct target_renamed taken;
+
+	pthread_mutex_lock(&target->renamed_lock);
+	taken = target->renamed;
+	target->renamed = none;
+	pthread_mutex_unlock(&target->renamed_lock);
+	return taken;
+}
+
+static void release_renamed(struct target_renamed *renamed)
+{
+	while (renamed->count > 0)
+		free(renamed->folders[--renamed->count]);
 }
 
 /* fsync of one folder of the target.  1: it is not there any more. */
@@ -58,18 +91,26 @@ static int sync_folder(struct target *target, const char *path)
 	return result;
 }
 
-int target_sync_names(struct target *target)
+/* 0 or -1. */
+static int sync_renamed(struct target *target,
+			const struct target_renamed *renamed)
 {
-	int result =
-	    target->renamed_many || atomic_exchange(&target->folders_made, 0);
+	int result = renamed->many || atomic_exchange(&target->folders_made, 0);
 
-	for (size_t i = 0; i < target->renamed_count && result == 0; i++)
-		result = sync_folder(target, target->renamed[i]);
+	for (size_t i = 0; i < renamed->count && result == 0; i++)
+		result = sync_folder(target, renamed->folders[i]);
 	/* A folder that cannot be opened by its path is still synced so. */
 	if (result == 1)
 		result = io_sync_all(target->io, target->staging);
-	if (result == 0)
-		forget_renamed(target);
+	return result;
+}
+
+int target_sync_names(struct target *target)
+{
+	struct target_renamed renamed = take_renamed(target);
+	int result = sync_renamed(target, &renamed);
+
+	release_renamed(&renamed);
 	return result;
 }
 
@@ -119,29 +160,37 @@ static int sync_file(struct target *target, const struct group_file *file)
 	return result;
 }
 
+/* The files one by one.  0; 1: one of them is not to be had; -1. */
+static int sync_files(struct target *target, const struct task_group *group)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < group->file_count && result == 0; i++)
+		result = sync_file(target, &group->files[i]);
+	return result;
+}
+
 /* Step 1.  0, or -1 with errno. */
 static int sync_disk(struct target *target, const struct task_group *group)
 {
+	struct target_renamed renamed = take_renamed(target);
 	int staged = atomic_exchange(&target->staged_made, 0);
-	int all = atomic_exchange(&target->folders_made, 0) || group->settle ||
-		  target->renamed_many || group->file_count > TARGET_SYNCS_MAX;
-	int result = 0;
+	int result = atomic_exchange(&target->folders_made, 0) ||
+		     group->settle || renamed.many ||
+		     group->file_count > TARGET_SYNCS_MAX;
 
-	for (size_t i = 0; i < group->file_count && !all; i++) {
-		result = sync_file(target, &group->files[i]);
-		if (result == -1)
-			return -1;
-		all = result; /* one that is not to be had */
+	if (result == 0)
+		result = sync_files(target, group);
+	if (result == 1) {
+		result = io_sync_all(target->io, target->staging);
+	} else if (result == 0) {
+		if (staged)
+			result = io_sync(target->io, target->staging);
+		if (result == 0)
+			result = sync_renamed(target, &renamed);
 	}
-	if (all) {
-		if (io_sync_all(target->io, target->staging) == -1)
-			return -1;
-		forget_renamed(target);
-		return 0;
-	}
-	if (staged && io_sync(target->io, target->staging) == -1)
-		return -1;
-	return target_sync_names(target);
+	release_renamed(&renamed);
+	return result;
 }
 
 static int add_plan(struct target *target, const struct entry *entry)

@@ -72,17 +72,22 @@ struct target {
 	uint8_t *buffer; /* one leaf */
 
 	/* QUEUE_COMMIT */
-	struct folder_cache *placed;
-	char *renamed[TARGET_SYNCS_MAX]; /* folders, by path, that the next
-					    group makes durable */
-	size_t renamed_count;
-	int renamed_many;                  /* more of them, or a link: only
-					      syncfs will do */
 	uint64_t total_files, total_bytes; /* as last journaled */
 	int state_dir;
 	struct ledger *ledger;
+	int closed; /* TASK_CLOSE was done */
+
+	/* QUEUE_PLACE */
+	struct folder_cache *placed;
 	uint8_t *copy; /* for a target on another file system */
-	int closed;    /* TASK_CLOSE was done */
+
+	/* Told by QUEUE_PLACE to the next group: it makes them durable. */
+	pthread_mutex_t renamed_lock;
+	struct target_renamed {
+		char *folders[TARGET_SYNCS_MAX]; /* by path */
+		size_t count;
+		int many; /* more of them, or a link: only syncfs will do */
+	} renamed;
 
 	/* Told by QUEUE_DATA to the next group: new names need a sync. */
 	atomic_int folders_made; /* anywhere in the target */
@@ -181,6 +186,8 @@ void target_group(struct target *, struct task *); /* target_group.c */
 int target_sync_names(struct target *);
 /* A name in the folder of path was changed, or path's own attributes. */
 void target_note_renamed(struct target *, const char *path, size_t length);
+/* Something was made that only syncing all makes durable. */
+void target_note_many(struct target *);
 
 /*
  * Of entries of which a group has made all leaves durable; the renames are

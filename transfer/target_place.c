@@ -178,7 +178,7 @@ static int place_link(struct target *target, struct place_item *item,
 		return -1;
 	/* A link cannot be opened for fsync, and POSIX does not say that its
 	 * folder's fsync covers its time. */
-	target->renamed_many = 1;
+	target_note_many(target);
 	return 0;
 }
 

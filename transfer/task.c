@@ -117,9 +117,10 @@ enum task_queue task_queue_of(enum task_type type)
 	switch (type) {
 	case TASK_RECORD:
 	case TASK_GROUP:
-	case TASK_PLACE:
 	case TASK_CLOSE:
 		return QUEUE_COMMIT;
+	case TASK_PLACE:
+		return QUEUE_PLACE;
 	case TASK_COUNT:
 		return QUEUE_COUNT_ONLY;
 	case TASK_WALK:

@@ -35,7 +35,13 @@ enum task_type {
 	TASK_CLOSE    /* the end: sync ledger, remove journal and staging */
 };
 
-enum task_queue { QUEUE_DATA, QUEUE_COMMIT, QUEUE_COUNT_ONLY, QUEUE_TOTAL };
+enum task_queue {
+	QUEUE_DATA,
+	QUEUE_COMMIT,
+	QUEUE_PLACE, /* files go to their places while others are synced */
+	QUEUE_COUNT_ONLY,
+	QUEUE_TOTAL
+};
 
 struct task {
 	enum task_type type;
