@@ -39,6 +39,9 @@ void engine_config_default(struct engine_config *config)
 	/* The window is what a crash may cost in chunks sent twice; groups are
 	 * a quarter of it, so that chunks flow while one is being synced. */
 	config->window = 64 * MEBIBYTE;
+	/* At 10,000 small files a second, so many are on their way while two
+	 * groups and two round trips of 100 ms go by. */
+	config->entries = 16384;
 	config->group_bytes = 16 * MEBIBYTE;
 	config->group_time = SECOND;
 	config->resend_time = 60 * SECOND;

@@ -153,6 +153,7 @@ struct engine_config {
 	int checksum;
 	int count;            /* sender: count the source first */
 	uint64_t window;      /* sender: most bytes sent and not confirmed */
+	uint64_t entries;     /* sender: most entries that have no receipt */
 	uint64_t group_bytes; /* receiver: commit after so many, */
 	uint64_t group_time;  /* or so many nanoseconds */
 	uint64_t resend_time; /* sender: repeat an unanswered frame after */
@@ -161,8 +162,10 @@ struct engine_config {
 	uint64_t ping_time; /* say something after so long a silence of ours */
 	uint64_t idle_time; /* give a lane up after so long a silence of its */
 };
-/* The defaults: window 64 MiB, group 16 MiB or 1 s, resend 60 s, stall 3 s,
- * ping 10 s, idle 30 s. */
+/* The defaults: window 64 MiB, 16384 entries, group 16 MiB or 1 s, resend 60 s,
+ * stall 3 s, ping 10 s, idle 30 s. */
 void engine_config_default(struct engine_config *);
+/* What a receiver of version 1 of the protocol takes. */
+#define ENTRIES_VERSION_1 4096
 
 #endif

@@ -28,7 +28,7 @@
 
 /* Entries in one group, and in one task to place, at most: a bound for the
  * time that the sender waits for the first of them. */
-#define GROUP_ENTRIES_MAX 2048
+#define GROUP_ENTRIES_MAX 4096
 #define PLACE_BATCH       512
 
 struct group_out {

@@ -140,7 +140,7 @@ struct receiver {
 #define EXAMINES_MAX          4
 #define HASHES_MAX            8
 /* The sender's limits (sender_internal.h), twice. */
-#define ENTRIES_ACCEPTED      8192
+#define ENTRIES_ACCEPTED      32768
 #define ENTRY_BYTES_ACCEPTED  ((size_t)16 << 20)
 /* How scattered the numbers may be that a peer makes us remember. */
 #define SETTLED_RANGES_MAX    (2 * ENTRIES_ACCEPTED)

@@ -193,7 +193,7 @@ static void walk_more(struct sender *sender)
 	struct task *task;
 
 	if (sender->walking || sender->walk_ended ||
-	    sender->entries.count + WALK_BATCH > ENTRIES_MAX ||
+	    sender->entries.count + WALK_BATCH > sender->config.entries ||
 	    sender->entry_bytes > ENTRY_BYTES_MAX)
 		return;
 	task = task_create(TASK_WALK);

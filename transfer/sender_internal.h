@@ -121,11 +121,11 @@ struct sender {
 /* What is read ahead of the lanes at most. */
 #define READS_MAX       64
 #define READ_BYTES_MAX  ((size_t)4 << 20)
-/* Entries under way at most; the receiver refuses twice as many. */
-#define ENTRIES_MAX     4096
+/* Bytes of paths and links under way at most; the receiver refuses twice as
+ * many, and twice as many entries as config.entries has by default. */
 #define ENTRY_BYTES_MAX ((size_t)8 << 20)
 /* Chunks and kept leaves under way at most. */
-#define FLIGHTS_MAX     8192
+#define FLIGHTS_MAX     16384
 /* A chunk whose digest is wrong so often, and a file that changed so often
  * while it was read, is given up. */
 #define REFUSED_MAX     5

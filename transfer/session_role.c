@@ -32,6 +32,8 @@ static void configure(const struct session *session,
 	config->now = session->io->clock(session->io->context);
 	config->checksum = (options & OPEN_CHECKSUM) != 0;
 	config->count = (options & OPEN_COUNT) != 0;
+	if (session->version < 2)
+		config->entries = ENTRIES_VERSION_1;
 }
 
 /* engine NULL: there was no memory for it. */
