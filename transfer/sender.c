@@ -60,10 +60,10 @@ static void outgoing_free(struct outgoing *outgoing)
 
 void sender_queue(struct sender *sender, struct outgoing *outgoing)
 {
-	if (outgoing->queued || outgoing->gone ||
+	if (outgoing->at != NULL || outgoing->gone ||
 	    outgoing->state == OUTGOING_WITHDRAWN)
 		return;
-	outgoing->queued = 1;
+	outgoing->at = sender->queue_end;
 	outgoing->next = NULL;
 	*sender->queue_end = outgoing;
 	sender->queue_end = &outgoing->next;
@@ -71,16 +71,14 @@ void sender_queue(struct sender *sender, struct outgoing *outgoing)
 
 void sender_unqueue(struct sender *sender, struct outgoing *outgoing)
 {
-	struct outgoing **at = &sender->queue;
-
-	if (!outgoing->queued)
+	if (outgoing->at == NULL)
 		return;
-	while (*at != outgoing)
-		at = &(*at)->next;
-	*at = outgoing->next;
-	if (sender->queue_end == &outgoing->next)
-		sender->queue_end = at;
-	outgoing->queued = 0;
+	*outgoing->at = outgoing->next;
+	if (outgoing->next != NULL)
+		outgoing->next->at = outgoing->at;
+	else
+		sender->queue_end = outgoing->at;
+	outgoing->at = NULL;
 }
 
 void sender_drop(struct sender *sender, struct outgoing *outgoing)

@@ -185,10 +185,7 @@ void sender_pump(struct sender *sender)
 
 		if (work_on(sender, outgoing))
 			break; /* no room: it stays first */
-		sender->queue = outgoing->next;
-		if (sender->queue == NULL)
-			sender->queue_end = &sender->queue;
-		outgoing->queued = 0;
+		sender_unqueue(sender, outgoing);
 	}
 	flush_if_blocked(sender);
 }
@@ -243,7 +240,9 @@ void sender_read_done(struct sender *sender, struct outgoing *outgoing,
 		sender_compared(sender, outgoing, read);
 		return;
 	}
-	sender_queue(sender, outgoing);
+	/* A chunk that is the whole file commits it, and nothing is left. */
+	if (!(read->flags & CHUNK_WHOLE))
+		sender_queue(sender, outgoing);
 	if (read->check_only)
 		return;
 

@@ -35,7 +35,6 @@ struct outgoing {
 	enum outgoing_state state;
 	unsigned busy;    /* read tasks that are out */
 	int gone;         /* freed when busy falls to 0 */
-	int queued;       /* is in the queue of those with work to do */
 	int checked;      /* invariant 4 */
 	int checking;     /* a read that will tell is out */
 	int committed;    /* COMMIT, or the only chunk, was ever sent */
@@ -60,7 +59,8 @@ struct outgoing {
 	char *problem_text;       /* owned; may be NULL */
 	char *shown;              /* as the user would name it; owned; NULL:
 				     by the entry's path */
-	struct outgoing *next;    /* in the queue */
+	struct outgoing *next;    /* in the queue of those with work to do */
+	struct outgoing **at;     /* what points to it there; NULL: nothing */
 };
 
 /* A chunk, or a kept leaf, that is sent and not confirmed. */
@@ -141,7 +141,7 @@ void sender_out_of_memory(struct sender *);
  * withdrawn, or gone.
  */
 void sender_queue(struct sender *, struct outgoing *);
-/* Takes time that grows with the queue: for what leaves out of turn. */
+/* Out of the queue, if it is in it. */
 void sender_unqueue(struct sender *, struct outgoing *);
 /* Take it out of the transfer; freed now or when its tasks are back. */
 void sender_drop(struct sender *, struct outgoing *);
