@@ -877,6 +877,7 @@ static void small_files_are_cheap(void **state)
 	struct fail_io *fail = failing(&fixture->rig);
 	struct rig *rig = open_folder(fixture);
 	struct rig_entry *file;
+	mode_t before = umask(022);
 
 	copy_file(rig, "g/first", "x");
 	file = rig_file(rig, "g/f", "x", 1);
@@ -884,7 +885,7 @@ static void small_files_are_cheap(void **state)
 	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
 	assert_int_equal(fail_io_calls(fail, FAIL_ANY), 1); /* stat_at */
 	rig_write(rig, file, 0);
-	/* open, pwrite, set_mode, set_times; close is not counted */
+	/* open, pwrite, stat, set_times; close is not counted */
 	assert_int_equal(fail_io_calls(fail, FAIL_ANY), 5);
 	fail_io_set(fail, NULL);
 	rig_place(rig, file);
@@ -892,6 +893,92 @@ static void small_files_are_cheap(void **state)
 	rig_forget(rig, file);
 	rig_end(rig);
 	fail_io_free(fail);
+	umask(before);
+}
+
+/* Whatever the umask lets a file be made with. */
+static void a_file_has_its_mode(void **state)
+{
+	static const mode_t masks[] = {0, 022, 077, 0777};
+	static const uint32_t modes[] = {0, 0400, 0444, 0600, 0644, 0666, 0777};
+	struct fixture *fixture = *state;
+	struct rig *rig = open_folder(fixture);
+	char path[20], there[24];
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		mode_t before = umask(masks[i]);
+
+		for (size_t j = 0; j < sizeof(modes) / sizeof(modes[0]); j++) {
+			struct rig_entry *file;
+
+			snprintf(path, sizeof(path), "%zu.%zu", i, j);
+			snprintf(there, sizeof(there), "d/%s", path);
+			file = rig_file(rig, path, "x", 1);
+			file->entry->mode = modes[j];
+			rig_copy(rig, file);
+			assert_int_equal(
+			    scratch_stat(&fixture->scratch, there).st_mode,
+			    S_IFREG | modes[j]);
+			rig_forget(rig, file);
+		}
+		umask(before);
+	}
+	rig_end(rig);
+}
+
+/* While a group syncs, another queue's thread may place files. */
+struct meanwhile {
+	struct io io; /* first: a copy of the system's */
+	struct rig *rig;
+	struct rig_entry *file; /* placed by the next sync; NULL: none */
+	unsigned syncs;
+};
+
+static int sync_meanwhile(void *context, int descriptor)
+{
+	struct meanwhile *meanwhile = context;
+	struct rig_entry *file = meanwhile->file;
+
+	meanwhile->file = NULL;
+	meanwhile->syncs++;
+	if (file != NULL)
+		rig_place(meanwhile->rig, file);
+	return io_system()->sync(io_system()->context, descriptor);
+}
+
+static void what_is_renamed_during_a_sync_is_left_for_the_next(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rig *rig = &fixture->rig;
+	static struct meanwhile meanwhile; /* for the teardown, too */
+	struct rig_entry *first, *second;
+
+	meanwhile.rig = rig;
+	meanwhile.io = *io_system();
+	/* The system's table wants no context. */
+	meanwhile.io.context = &meanwhile;
+	meanwhile.io.sync = sync_meanwhile;
+	rig->io = &meanwhile.io;
+	rig = open_folder(fixture);
+	first = rig_file(rig, "g/f", "x", 1);
+	second = rig_file(rig, "h/f", "y", 1);
+	assert_int_equal(rig_examine(rig, first), EXAMINE_EMPTY);
+	assert_int_equal(rig_examine(rig, second), EXAMINE_EMPTY);
+	rig_stage(rig, first);
+	rig_stage(rig, second);
+
+	rig_place(rig, first);
+	meanwhile.file = second;
+	assert_int_equal(rig_group(rig, first, 0, 0, RIG_RECEIPT), 0);
+	assert_null(meanwhile.file);
+	meanwhile.syncs = 0;
+	assert_int_equal(rig_group(rig, second, 0, 0, RIG_RECEIPT), 0);
+	assert_int_equal(meanwhile.syncs, 1); /* h */
+	assert_int_equal(rig_group(rig, second, 0, 0, RIG_RECEIPT), 0);
+	assert_int_equal(meanwhile.syncs, 1);
+	rig_forget(rig, first);
+	rig_forget(rig, second);
+	rig_end(rig);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -934,6 +1021,8 @@ int main(void)
 	    TEST(a_failed_sync_claims_nothing),
 	    TEST(a_mount_below_the_target_is_copied_to),
 	    TEST(small_files_are_cheap),
+	    TEST(a_file_has_its_mode),
+	    TEST(what_is_renamed_during_a_sync_is_left_for_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
