@@ -23,9 +23,13 @@ void receiver_settle(struct receiver *receiver, uint64_t index)
 void receiver_cover(struct receiver *receiver, const struct incoming *incoming)
 {
 	uint64_t first = incoming->entry->first_seq;
+	uint64_t end = first + entry_chunks(incoming->entry);
 
-	if (seq_set_add(&receiver->durable, first,
-			first + entry_chunks(incoming->entry)) == -1)
+	/* What a group confirmed is no news for an ACK, in which the sender
+	 * looks for all that it has under way. */
+	if (seq_set_contains(&receiver->durable, first, end))
+		return;
+	if (seq_set_add(&receiver->durable, first, end) == -1)
 		receiver_out_of_memory(receiver);
 	if (receiver->durable.count > DURABLE_RANGES_MAX)
 		receiver_fail(receiver, EXIT_PROTOCOL,

@@ -396,7 +396,6 @@ static void what_comes_twice_changes_nothing(void **state)
 	rig_do(rig, TASK_GROUP);
 	receipt(rig, 10, RECEIPT_DONE);
 	rig_reported(rig, REPORT_DONE, "f");
-	acked(rig, 102, 0, 0);
 	rig_quiet(rig);
 
 	/* All of it once more, after the end. */
