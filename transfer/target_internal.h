@@ -70,6 +70,7 @@ struct target {
 	} bases[TARGET_BASES_OPEN];
 	uint64_t uses;
 	uint8_t *buffer; /* one leaf */
+	struct packer *packer;
 
 	/* QUEUE_COMMIT */
 	struct folder_cache *placed;

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where does the work on disks get done: a thread for each queue of tasks. */
+/*
+ * Where does the work get done: a thread for each queue of tasks, and as many
+ * as there are processors for the one whose tasks are independent.
+ */
 #include "transfer/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "transfer/thread.h"
 
-struct worker {
+/* More would only wait for the disk, and each holds memory for zstd. */
+#define THREADS_MAX 4
+
+struct queue {
 	struct workers *all;
-	pthread_t thread;
-	int started;
-	struct task *first; /* what follows is under all->lock */
+	pthread_t threads[THREADS_MAX];
+	unsigned most; /* threads that it may have */
+	unsigned started;
+	unsigned idle; /* what follows is under all->lock */
+	struct task *first;
 	struct task **end;
 	pthread_cond_t news;
 };
@@ -23,7 +32,7 @@ struct workers {
 	void *cookie;
 	pthread_mutex_t lock;
 	int ending;
-	struct worker workers[QUEUE_TOTAL];
+	struct queue queues[QUEUE_TOTAL];
 };
 
 static void give_back(struct workers *workers, struct task *task)
@@ -34,19 +43,21 @@ static void give_back(struct workers *workers, struct task *task)
 }
 
 /* The next task, or NULL at the end. */
-static struct task *take(struct worker *worker)
+static struct task *take(struct queue *queue)
 {
-	struct workers *workers = worker->all;
+	struct workers *workers = queue->all;
 	struct task *task;
 
 	pthread_mutex_lock(&workers->lock);
-	while (worker->first == NULL && !workers->ending)
-		pthread_cond_wait(&worker->news, &workers->lock);
-	task = worker->first;
+	queue->idle++;
+	while (queue->first == NULL && !workers->ending)
+		pthread_cond_wait(&queue->news, &workers->lock);
+	queue->idle--;
+	task = queue->first;
 	if (task != NULL) {
-		worker->first = task->next;
-		if (worker->first == NULL)
-			worker->end = &worker->first;
+		queue->first = task->next;
+		if (queue->first == NULL)
+			queue->end = &queue->first;
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return task;
@@ -54,16 +65,28 @@ static struct task *take(struct worker *worker)
 
 static void *work(void *argument)
 {
-	struct worker *worker = argument;
-	struct workers *workers = worker->all;
+	struct queue *queue = argument;
+	struct workers *workers = queue->all;
 	struct task *task;
 
-	while ((task = take(worker)) != NULL) {
+	while ((task = take(queue)) != NULL) {
 		task->next = NULL;
 		workers->run(workers->cookie, task);
 		give_back(workers, task);
 	}
 	return NULL;
+}
+
+static unsigned threads_of(enum task_queue queue)
+{
+	long processors;
+
+	if (queue != QUEUE_PACK)
+		return 1;
+	processors = sysconf(_SC_NPROCESSORS_ONLN);
+	if (processors < 1)
+		return 1;
+	return processors < THREADS_MAX ? (unsigned)processors : THREADS_MAX;
 }
 
 struct workers *workers_create(struct inbox *inbox,
@@ -78,33 +101,52 @@ struct workers *workers_create(struct inbox *inbox,
 	workers->cookie = cookie;
 	pthread_mutex_init(&workers->lock, NULL);
 	for (size_t i = 0; i < QUEUE_TOTAL; i++) {
-		workers->workers[i].all = workers;
-		workers->workers[i].end = &workers->workers[i].first;
-		pthread_cond_init(&workers->workers[i].news, NULL);
+		struct queue *queue = &workers->queues[i];
+
+		queue->all = workers;
+		queue->most = threads_of((enum task_queue)i);
+		queue->end = &queue->first;
+		pthread_cond_init(&queue->news, NULL);
 	}
 	return workers;
 }
 
+/* Have a thread for one task more, unless one waits for it.  0; or an errno:
+ * there is none at all. */
+static int start_thread(struct queue *queue)
+{
+	int waits, error;
+
+	if (queue->started == queue->most)
+		return 0;
+	pthread_mutex_lock(&queue->all->lock);
+	/* It may have a task on its way already. */
+	waits = queue->idle > 0 && queue->first == NULL;
+	pthread_mutex_unlock(&queue->all->lock);
+	if (waits)
+		return 0;
+	error = thread_start(&queue->threads[queue->started], work, queue);
+	if (error == 0)
+		queue->started++;
+	return queue->started > 0 ? 0 : error;
+}
+
 void workers_put(struct workers *workers, struct task *task)
 {
-	struct worker *worker = &workers->workers[task_queue_of(task->type)];
-	int error;
+	struct queue *queue = &workers->queues[task_queue_of(task->type)];
+	int error = start_thread(queue);
 
 	task->next = NULL;
-	if (!worker->started) {
-		error = thread_start(&worker->thread, work, worker);
-		if (error != 0) {
-			task->error = error;
-			give_back(workers, task);
-			return;
-		}
-		worker->started = 1;
+	if (error != 0) {
+		task->error = error;
+		give_back(workers, task);
+		return;
 	}
 	pthread_mutex_lock(&workers->lock);
-	*worker->end = task;
-	worker->end = &task->next;
+	*queue->end = task;
+	queue->end = &task->next;
 	pthread_mutex_unlock(&workers->lock);
-	pthread_cond_signal(&worker->news);
+	pthread_cond_signal(&queue->news);
 }
 
 void workers_free(struct workers *workers)
@@ -115,12 +157,12 @@ void workers_free(struct workers *workers)
 	workers->ending = 1;
 	pthread_mutex_unlock(&workers->lock);
 	for (size_t i = 0; i < QUEUE_TOTAL; i++) {
-		struct worker *worker = &workers->workers[i];
+		struct queue *queue = &workers->queues[i];
 
-		pthread_cond_signal(&worker->news);
-		if (worker->started)
-			pthread_join(worker->thread, NULL);
-		pthread_cond_destroy(&worker->news);
+		pthread_cond_broadcast(&queue->news);
+		for (unsigned thread = 0; thread < queue->started; thread++)
+			pthread_join(queue->threads[thread], NULL);
+		pthread_cond_destroy(&queue->news);
 	}
 	pthread_mutex_destroy(&workers->lock);
 	free(workers);
