@@ -19,10 +19,10 @@ int time_parse(const char *text, uint64_t *nanoseconds);
 
 /*
  * As rsync's --bwlimit: a decimal number with at most nine digits after the
- * point, of KiB, or of what follows: b, or k, m, g, t, p, alone or with "iB" for
- * powers of 1024, and with "B" of 1000; in either case.  0 and *rate, in bytes a
- * second, 0 for no limit; or -1 for anything else, for less than 512, and for
- * more than 1024p.
+ * point, of KiB, or of what follows: b, or k, m, g, t, p, alone or with "iB"
+ * for powers of 1024, and with "B" of 1000; in either case.  0 and *rate, in
+ * bytes a second, 0 for no limit; or -1 for anything else, for less than 512,
+ * and for more than 1024p.
  */
 int rate_parse(const char *text, uint64_t *rate);
 

@@ -166,8 +166,8 @@ int message_open_decode(const struct frame *frame, struct message_open *open)
 		open->path_count = 0;
 		return -1;
 	}
-	if (get_paths(&reader, open) == -1 ||
-	    get_sender(&reader, open) == -1 || codec_get_end(&reader) == -1) {
+	if (get_paths(&reader, open) == -1 || get_sender(&reader, open) == -1 ||
+	    codec_get_end(&reader) == -1) {
 		message_open_free(open);
 		return -1;
 	}

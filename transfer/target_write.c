@@ -165,10 +165,9 @@ static struct frame *unpack(struct target *target, struct task *task)
 
 	errno = ENOMEM;
 	if (plain != NULL)
-		unpacked = packer_unpack(target->packer, write->data,
-					 write->packed,
-					 message_chunk_data(plain),
-					 write->length);
+		unpacked =
+		    packer_unpack(target->packer, write->data, write->packed,
+				  message_chunk_data(plain), write->length);
 	if (unpacked == 0) {
 		digest = digest_of(message_chunk_data(plain), write->length);
 		if (digest_equal(&digest, &write->digest))

@@ -185,8 +185,8 @@ struct task_write {
 	int basis;
 	const uint8_t *data; /* in chunk */
 	uint32_t packed; /* bytes of data that are to be unpacked; 0: plain */
-	int damaged;     /* out: packed, and it cannot be, or has another digest;
-			    nothing was written */
+	int damaged; /* out: packed, and it cannot be, or has another digest;
+			nothing was written */
 	uint64_t leaf;
 	uint32_t length;
 	struct digest digest; /* kept leaf: what it must have, else EBADMSG;

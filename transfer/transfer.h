@@ -75,8 +75,8 @@ struct transfer_request {
 	uint32_t options;   /* OPEN_*, but for OPEN_SENDER */
 	int compression;    /* COMPRESS_NO, a level, COMPRESS_AUTO: with a far
 			       end that speaks version 1, nothing is packed */
-	uint64_t rate; /* bytes a second; 0: no limit.  A pull fails with
-			  EXIT_INCOMPATIBLE if the far end knows of none */
+	uint64_t rate;      /* bytes a second; 0: no limit.  A pull fails with
+			       EXIT_INCOMPATIBLE if the far end knows of none */
 	uint8_t uuid[16];
 	int state_dir; /* descriptor, or -1 */
 	struct transfer_carrier carrier;

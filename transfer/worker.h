@@ -7,7 +7,8 @@
 
 /*
  * The threads that do an engine's tasks: one for each queue, several for
- * QUEUE_PACK, started when there is a task for them.  A task that is done goes into the inbox as EVENT_TASK.
+ * QUEUE_PACK, started when there is a task for them.  A task that is done goes
+ * into the inbox as EVENT_TASK.
  */
 struct workers;
 

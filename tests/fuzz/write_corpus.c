@@ -37,7 +37,7 @@ static void write_file(const char *folder, const char *name, const void *bytes,
 static void write_frames(void)
 {
 	static uint8_t all[20000];
-	struct frame *samples[SAMPLES];
+	struct frame *samples[SAMPLES], *packed;
 	size_t used = 0;
 
 	make_samples(samples);
@@ -53,6 +53,11 @@ static void write_frames(void)
 		memcpy(all + used, samples[i]->bytes, size);
 		used += size;
 	}
+	packed = encoded_packed(LEAF_SIZE, 300);
+	frame_seal(packed);
+	write_file("frame", "packed", packed->bytes,
+		   FRAME_HEADER_SIZE + packed->body_length);
+	frame_free(packed);
 	write_file("frame", "all", all, used);
 	write_file("frame", "cut", all, used - 5);
 	free_samples(samples);
