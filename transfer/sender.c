@@ -265,6 +265,9 @@ static void task_done(struct sender *sender, struct task *task)
 		walk_done(sender, task);
 		break;
 	case TASK_READ:
+		/* Nobody could be found to do it. */
+		if (task->error != 0 && task->read->status == READ_DONE)
+			task->read->status = READ_FAILED;
 		if (sender_pack(sender, task))
 			return;
 		read_done(sender, task);
