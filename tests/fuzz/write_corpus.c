@@ -17,6 +17,7 @@
 #define assert_true(what)            CHECK(what)
 #define assert_int_equal(one, other) CHECK((one) == (other))
 #include "tests/unit/message_samples.h"
+#include "transfer/pack.h"
 
 static void write_file(const char *folder, const char *name, const void *bytes,
 		       size_t size)
@@ -34,10 +35,29 @@ static void write_file(const char *folder, const char *name, const void *bytes,
 
 /* ---- frames ------------------------------------------------------------- */
 
+/* A leaf of text, packed. */
+static void write_packed(void)
+{
+	struct packer *packer = packer_create();
+	struct frame *plain = encoded_chunk(3000, 0), *packed;
+	uint8_t *data = message_chunk_data(plain);
+
+	for (size_t i = 0; i < 3000; i++)
+		data[i] = (uint8_t) "ferry carries"[i * i % 13];
+	packed = packer_pack(packer, plain, 3, 0);
+	CHECK(packed != NULL);
+	frame_seal(packed);
+	write_file("frame", "packed", packed->bytes,
+		   FRAME_HEADER_SIZE + packed->body_length);
+	frame_free(packed);
+	frame_free(plain);
+	packer_free(packer);
+}
+
 static void write_frames(void)
 {
 	static uint8_t all[20000];
-	struct frame *samples[SAMPLES], *packed;
+	struct frame *samples[SAMPLES];
 	size_t used = 0;
 
 	make_samples(samples);
@@ -53,14 +73,10 @@ static void write_frames(void)
 		memcpy(all + used, samples[i]->bytes, size);
 		used += size;
 	}
-	packed = encoded_packed(LEAF_SIZE, 300);
-	frame_seal(packed);
-	write_file("frame", "packed", packed->bytes,
-		   FRAME_HEADER_SIZE + packed->body_length);
-	frame_free(packed);
 	write_file("frame", "all", all, used);
 	write_file("frame", "cut", all, used - 5);
 	free_samples(samples);
+	write_packed();
 }
 
 /* ---- journals ----------------------------------------------------------- */
