@@ -35,7 +35,7 @@ make_kinds()
 	cat src/text src/noise src/zeros >src/mixed
 	: >src/empty
 	printf x >src/one-byte
-	make_text src/folder/leaf $MIB
+	make_text src/folder/leaf "$MIB"
 	make_text src/folder/small 300
 	bytes=$(find src -type f -printf '%s\n' | awk '{ sum += $1 }
 	    END { print sum }')
@@ -188,7 +188,7 @@ at_least()
 		head -c $((200 * MIB)) /dev/zero >src
 		ferry_json events --bwlimit 1m "${from}src" "${to}dst"
 		cmp src dst
-		[ "$(done_field events bytes_sent)" -lt $MIB ]
+		[ "$(done_field events bytes_sent)" -lt "$MIB" ]
 		rm dst
 	}
 	both_ways limited
@@ -196,7 +196,7 @@ at_least()
 
 @test "resume repeats them, unless it is told otherwise" {
 	make_text src $((4 * MIB))
-	gate_make "$PWD/gate" up $MIB
+	gate_make "$PWD/gate" up "$MIB"
 	ferry_start -q --compress=7 --bwlimit=500m --remote-ferry "$PWD/gate" \
 	    src "$HOST:$work/dst"
 	wait_until 20 test -e gate.shut
