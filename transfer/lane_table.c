@@ -134,7 +134,11 @@ size_t lane_table_queued(const struct lane_table *table)
 
 int lane_table_idle(const struct lane_table *table)
 {
-	return lane_table_queued(table) == 0;
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		if (table->lanes[lane].up && table->lanes[lane].queued > 0)
+			return 0;
+	}
+	return 1;
 }
 
 void lane_table_send(struct lane_table *table, struct outbox *outbox,

@@ -70,6 +70,7 @@ int sender_must_look(const struct sender *sender)
 
 void sender_look(struct sender *sender)
 {
-	line_turn(&sender->line, sender->now, !lane_table_idle(&sender->lanes),
-		  sender->packs > 0);
+	if (is_auto(sender))
+		line_turn(&sender->line, sender->now,
+			  !lane_table_idle(&sender->lanes), sender->packs > 0);
 }
