@@ -151,8 +151,9 @@ has_group()
 			    "${to}dst"
 			cmp src dst
 			assert_done events resumed true
+			# A slow machine makes more groups, and smaller ones.
 			[ "$(done_field events bytes_reused)" -ge \
-			    $((16 * MIB)) ]
+			    $((8 * MIB)) ]
 			assert_nothing_staged .
 		done
 	}
