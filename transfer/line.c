@@ -4,10 +4,10 @@
  *
  *  1. Time is cut into stretches of 100 ms or more.  One in which something
  *     waited nearly always is a sample of what the line takes.
- *  2. The line takes what the best of the last eight samples says.  A far end
- *     that stops for a sync, or a machine that does, does not make the line
- *     slow; what a socket's buffer swallows at first makes it look faster for
- *     a second, which does no harm.
+ *  2. The line takes what the third best of the last eight samples says.  A
+ *     far end that stops for a sync, or a machine that does, does not make the
+ *     line slow; what a new lane's buffers swallow at once does not make it
+ *     fast.
  *  3. If a third of what a processor can pack is more than that, it is worth
  *     packing; at a higher level, if there still is enough to fill the line.
  *
@@ -37,6 +37,8 @@ static const double level_speed[LEVELS + 1] = {0, 1, 0.8, 0.5};
 #define MUCH_LESS 3
 /* Packed chunks must fill the line, and some more, for a higher level. */
 #define MORE_THAN 1.25
+/* The sample that is believed, from the best. */
+#define BELIEVED  3
 /* A new figure counts for a part of so many. */
 #define SMOOTH    8
 
@@ -107,12 +109,23 @@ void line_packed(struct line *line, int level, size_t length, size_t size,
 
 double line_rate(const struct line *line)
 {
-	double rate = 0;
+	double best[BELIEVED] = {0}, rate = 0;
 
 	for (size_t i = 0; i < LINE_SAMPLES; i++) {
-		if (line->samples[i] > rate)
-			rate = line->samples[i];
+		double sample = line->samples[i];
+
+		for (size_t j = 0; j < BELIEVED; j++) {
+			if (sample > best[j]) {
+				double worse = best[j];
+
+				best[j] = sample;
+				sample = worse;
+			}
+		}
 	}
+	/* Of fewer, the least. */
+	for (size_t j = 0; j < BELIEVED && best[j] > 0; j++)
+		rate = best[j];
 	return rate;
 }
 

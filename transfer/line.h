@@ -40,7 +40,7 @@ void line_sent(struct line *, size_t bytes);
 void line_packed(struct line *, int level, size_t length, size_t size,
 		 uint64_t nanoseconds);
 
-/* What the line takes, bytes a second, at most; 0: not known yet. */
+/* What the line takes, bytes a second; 0: not known yet. */
 double line_rate(const struct line *);
 /*
  * The level at which to pack the next chunk, 1 to 3; 0: better not at all.

@@ -121,8 +121,15 @@ static void the_first_moment_is_forgotten(void **state)
 	line_init(&line, begin);
 	flow(&line, 500 * MEGA, 100);
 	assert_int_equal(line_level(&line, 0), 0);
-	flow(&line, 10 * MEGA, 900);
+	flow(&line, 10 * MEGA, 100);
 	assert_int_equal(line_level(&line, 0), 3);
+	/* A lane more: its buffers do, too. */
+	flow(&line, 10 * MEGA, 300);
+	flow(&line, 500 * MEGA, 100);
+	assert_int_equal(line_level(&line, 0), 3);
+	/* But a line that has become fast is. */
+	flow(&line, 500 * MEGA, 200);
+	assert_int_equal(line_level(&line, 0), 0);
 }
 
 /* Nobody fills it, so nothing is learnt of it. */
