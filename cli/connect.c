@@ -44,6 +44,11 @@ struct connection *connect_create(const struct options *options,
 	return connection;
 }
 
+int connect_is_local(const struct connection *connection)
+{
+	return connection->ssh == NULL;
+}
+
 void connect_free(struct connection *connection)
 {
 	if (connection == NULL)

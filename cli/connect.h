@@ -20,6 +20,9 @@ struct connection;
 struct connection *connect_create(const struct options *,
 				  const struct location *far, int *code);
 
+/* 1 if the far end is a child on this machine. */
+int connect_is_local(const struct connection *);
+
 /* The carrier for a transfer_request; valid until connect_free. */
 struct transfer_carrier connect_carrier(const struct connection *);
 

@@ -132,6 +132,10 @@ static void transfer(struct copy *copy)
 	/* Counting reads every folder once more: only for who looks. */
 	if (observe_wants_count(&copy->observe))
 		request.options |= OPEN_COUNT;
+	/* Between two places on one machine there is no line. */
+	request.compression =
+	    connect_is_local(connection) ? COMPRESS_NO : options->compress;
+	request.rate = options->bwlimit;
 	memcpy(request.uuid, copy->result.uuid, sizeof(request.uuid));
 	/* Where no record can be kept, no journal can. */
 	request.state_dir =

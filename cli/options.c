@@ -12,6 +12,7 @@
 
 #include "cli/notice.h"
 #include "cli/time_size.h"
+#include "transfer/message.h"
 
 /* How the argument of an option is kept, and where. */
 enum kind {
@@ -22,7 +23,9 @@ enum kind {
 	KIND_PORT,
 	KIND_LIST,
 	KIND_LANES,
-	KIND_TRANSPORT
+	KIND_TRANSPORT,
+	KIND_RATE,
+	KIND_LEVEL
 };
 
 #define ONLY(name) (1U << SUBCOMMAND_##name)
@@ -42,12 +45,16 @@ struct row {
 	size_t offset;
 };
 static const struct row rows[] = {
+	ROW("bwlimit", 0, "RATE", ONLY(COPY) | ONLY(RESUME), 1, KIND_RATE,
+	    bwlimit, "send at most so many KiB a second; 1.5m is MiB"),
 	ROW("check", 0, "FILE", ONLY(MANIFEST), 0, KIND_TEXT, check,
 	    "compare PATH with the manifest in FILE"),
 	ROW("checksum", 0, NULL, ONLY(COPY), 1, KIND_FLAG, checksum,
 	    "compare content where size and time agree"),
 	ROW("cipher", 'c', "LIST", FAR, 1, KIND_TEXT, ciphers,
 	    "SSH ciphers to choose from, with commas, best first"),
+	ROW("compress", 0, "LEVEL", ONLY(COPY) | ONLY(RESUME), 1, KIND_LEVEL,
+	    compress, "auto, no, or 1 to 19 (auto)"),
 	ROW("contimeout", 0, "TIME", FAR, 1, KIND_TIME, connect_timeout,
 	    "give one try to connect so long (30s)"),
 	ROW("format", 0, "NAME", ONLY(MANIFEST), 0, KIND_TEXT, format,
@@ -140,6 +147,41 @@ static int keep_time(const struct row *row, const char *value, uint64_t *time)
 	return -1;
 }
 
+static int keep_rate(const char *value, uint64_t *rate)
+{
+	if (rate_parse(value, rate) == 0)
+		return 0;
+	notice_error("--bwlimit %s: not a rate; write 500 (KiB a second), "
+		     "1.5m, 10MB or 0",
+		     value);
+	return -1;
+}
+
+static int keep_level(const char *value, int *level)
+{
+	char *end;
+	long number;
+
+	if (strcmp(value, "auto") == 0) {
+		*level = COMPRESS_AUTO;
+		return 0;
+	}
+	if (strcmp(value, "no") == 0) {
+		*level = COMPRESS_NO;
+		return 0;
+	}
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
+	    number < 1 || number > COMPRESS_LEVEL_MAX) {
+		notice_error("--compress %s: write auto, no, or 1 to %d", value,
+			     COMPRESS_LEVEL_MAX);
+		return -1;
+	}
+	*level = (int)number;
+	return 0;
+}
+
 static int keep_port(const char *value, unsigned *port)
 {
 	char *end;
@@ -220,6 +262,10 @@ static int keep(struct options *options, const struct row *row,
 	case KIND_TRANSPORT:
 		options->transport_given = 1;
 		return keep_transport(value, field);
+	case KIND_RATE:
+		return keep_rate(value, field);
+	case KIND_LEVEL:
+		return keep_level(value, field);
 	}
 	return -1;
 }
@@ -395,6 +441,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	size_t named = 0;
 
 	memset(options, 0, sizeof(*options));
+	options->compress = COMPRESS_AUTO;
 	options->operands = calloc((size_t)argc, sizeof(*options->operands));
 	if (options->operands == NULL) {
 		notice_error("out of memory");

@@ -50,6 +50,8 @@ struct options {
 	uint64_t timeout;         /* nanoseconds; 0: never */
 	uint64_t stop_after;      /* nanoseconds; 0: never */
 
+	int compress;     /* COMPRESS_* of transfer/message.h, or a level */
+	uint64_t bwlimit; /* bytes a second; 0: no limit */
 	int checksum;
 	int verify;
 	int recursive; /* taken and without effect: folders need no flag */

@@ -5,8 +5,11 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#define YEARS_100 ((uint64_t)100 * 366 * 86400)
+#define YEARS_100  ((uint64_t)100 * 366 * 86400)
+#define RATE_LEAST 512
+#define RATE_MAX   ((uint64_t)1 << 60)
 
 /* Nanoseconds in a unit; 0 for what is none. */
 static uint64_t unit_of(const char *text)
@@ -39,33 +42,90 @@ static int parse_digits(const char **text, uint64_t limit, uint64_t *value)
 	return 0;
 }
 
+/* A decimal number: a whole part of at most limit, and a fraction of scale. */
+struct decimal {
+	uint64_t whole, fraction, scale;
+};
+
+static int parse_decimal(const char **text, uint64_t limit,
+			 struct decimal *number)
+{
+	const char *begin = *text;
+
+	number->fraction = 0;
+	number->scale = 1;
+	if (!isdigit((unsigned char)*begin) && *begin != '.')
+		return -1;
+	if (parse_digits(text, limit, &number->whole) != 0)
+		return -1;
+	if (**text == '.') {
+		const char *point = (*text)++;
+
+		if (parse_digits(text, 999999999, &number->fraction) != 0 ||
+		    *text - point > 10 || *text - begin < 2)
+			return -1;
+		for (; point + 1 < *text; point++)
+			number->scale *= 10;
+	}
+	return 0;
+}
+
+/* So many units; in long double nothing is lost that matters. */
+static uint64_t times(const struct decimal *number, uint64_t unit)
+{
+	return number->whole * unit +
+	       (uint64_t)((long double)number->fraction * (long double)unit /
+			  (long double)number->scale);
+}
+
 int time_parse(const char *text, uint64_t *nanoseconds)
 {
-	uint64_t whole, fraction = 0, scale = 1, unit;
-	const char *begin = text;
+	struct decimal number;
+	uint64_t unit;
 
-	if (!isdigit((unsigned char)*text) && *text != '.')
+	if (parse_decimal(&text, YEARS_100 * 1000, &number) != 0)
 		return -1;
-	if (parse_digits(&text, YEARS_100 * 1000, &whole) != 0)
-		return -1;
-	if (*text == '.') {
-		const char *point = text++;
-
-		if (parse_digits(&text, 999999999, &fraction) != 0 ||
-		    text - point > 10 || text - begin < 2)
-			return -1;
-		for (; point + 1 < text; point++)
-			scale *= 10;
-	}
 	unit = unit_of(text);
-	if (unit == 0 || whole > YEARS_100 * TIME_SECOND / unit)
+	if (unit == 0 || number.whole > YEARS_100 * TIME_SECOND / unit)
 		return -1;
-	/* The fraction has at most nine digits and a day 8.64e13 nanoseconds:
-	 * in long double nothing is lost that matters. */
-	*nanoseconds =
-	    whole * unit + (uint64_t)((long double)fraction *
-				      (long double)unit / (long double)scale);
+	*nanoseconds = times(&number, unit);
 	return 0;
+}
+
+/* Bytes in a unit of a rate; 0 for what is none. */
+static uint64_t rate_unit_of(const char *text)
+{
+	static const char letters[] = "bkmgtp";
+	const char *letter;
+	uint64_t factor = 1024, unit = 1;
+
+	if (*text == '\0')
+		return 1024;
+	letter = strchr(letters, tolower((unsigned char)*text));
+	if (letter == NULL)
+		return 0;
+	if (*letter != 'b' && strcasecmp(text + 1, "b") == 0)
+		factor = 1000;
+	else if (text[1] != '\0' &&
+		 (*letter == 'b' || strcasecmp(text + 1, "ib") != 0))
+		return 0;
+	for (; letter > letters; letter--)
+		unit *= factor;
+	return unit;
+}
+
+int rate_parse(const char *text, uint64_t *rate)
+{
+	struct decimal number;
+	uint64_t unit;
+
+	if (parse_decimal(&text, RATE_MAX, &number) != 0)
+		return -1;
+	unit = rate_unit_of(text);
+	if (unit == 0 || number.whole > RATE_MAX / unit)
+		return -1;
+	*rate = times(&number, unit);
+	return *rate == 0 || *rate >= RATE_LEAST ? 0 : -1;
 }
 
 void time_format(uint64_t seconds, char text[TIME_SIZE_TEXT])

@@ -17,6 +17,15 @@
  */
 int time_parse(const char *text, uint64_t *nanoseconds);
 
+/*
+ * As rsync's --bwlimit: a decimal number with at most nine digits after the
+ * point, of KiB, or of what follows: b, or k, m, g, t, p, alone or with "iB"
+ * for powers of 1024, and with "B" of 1000; in either case.  0 and *rate, in
+ * bytes a second, 0 for no limit; or -1 for anything else, for less than 512,
+ * and for more than 1024p.
+ */
+int rate_parse(const char *text, uint64_t *rate);
+
 /* "0:07", "12:05", "3:20:00", "4d 07h" of whole seconds. */
 void time_format(uint64_t seconds, char text[TIME_SIZE_TEXT]);
 

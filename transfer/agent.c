@@ -20,10 +20,14 @@
 static int take_open(struct session *session, const struct frame *frame,
 		     struct message_open *open)
 {
-	return message_open_decode(frame, open) == 0
-		   ? 0
-		   : session_fail(session, EXIT_PROTOCOL,
-				  "the client sent a malformed open frame");
+	if (message_open_decode(frame, open) == 0) {
+		if (session->version >= 2 ||
+		    (open->options & OPEN_SENDER) == 0)
+			return 0;
+		message_open_free(open);
+	}
+	return session_fail(session, EXIT_PROTOCOL,
+			    "the client sent a malformed open frame");
 }
 
 /* ---- push: the writing end ---- */
@@ -61,6 +65,11 @@ static void serve_pull(struct session *session, const struct message_open *open,
 	    .path_count = open->path_count,
 	    .state_dir = state_dir,
 	};
+	const struct session_manner manner = {
+	    .options = open->options,
+	    .compression = open->compression,
+	    .rate = open->rate,
+	};
 	struct message_offer offer;
 	struct journal_summary summary;
 	struct source *source;
@@ -79,7 +88,7 @@ static void serve_pull(struct session *session, const struct message_open *open,
 						  errno));
 	else
 		session_run_source(session, source, &offer, open->uuid,
-				   open->options);
+				   &manner);
 	source_close(source);
 }
 

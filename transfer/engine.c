@@ -36,6 +36,7 @@ void engine_free(struct engine *engine)
 void engine_config_default(struct engine_config *config)
 {
 	memset(config, 0, sizeof(*config));
+	config->version = PROTOCOL_VERSION;
 	/* The window is what a crash may cost in chunks sent twice; groups are
 	 * a quarter of it, so that chunks flow while one is being synced. */
 	config->window = 64 * MEBIBYTE;

@@ -114,7 +114,8 @@ struct transfer_stats {
 	uint64_t files_failed;
 	uint64_t files_vanished;
 	uint64_t bytes_confirmed; /* durable at the target, reused included */
-	uint64_t bytes_sent;      /* chunk payload on lanes, with resends */
+	uint64_t bytes_sent;      /* chunk payload on lanes, as packed, with
+				     resends */
 	uint64_t bytes_reused;    /* held by the target before this session */
 	uint64_t chunks_resent;
 };
@@ -152,6 +153,9 @@ struct engine_config {
 	uint64_t now;
 	int checksum;
 	int count;            /* sender: count the source first */
+	unsigned version;     /* of the protocol, that both speak */
+	int compression;      /* sender: COMPRESS_NO, a level, COMPRESS_AUTO */
+	uint64_t rate;        /* sender: most bytes a second; 0: no limit */
 	uint64_t window;      /* sender: most bytes sent and not confirmed */
 	uint64_t entries;     /* sender: most entries that have no receipt */
 	uint64_t group_bytes; /* receiver: commit after so many, */
@@ -162,8 +166,9 @@ struct engine_config {
 	uint64_t ping_time; /* say something after so long a silence of ours */
 	uint64_t idle_time; /* give a lane up after so long a silence of its */
 };
-/* The defaults: window 64 MiB, 16384 entries, group 16 MiB or 1 s, resend 60 s,
- * stall 3 s, ping 10 s, idle 30 s. */
+/* The defaults: our version, no compression, no rate, window 64 MiB, 16384
+ * entries, group 16 MiB or 1 s, resend 60 s, stall 3 s, ping 10 s, idle 30 s.
+ */
 void engine_config_default(struct engine_config *);
 /* What a receiver of version 1 of the protocol takes. */
 #define ENTRIES_VERSION_1 4096

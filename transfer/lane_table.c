@@ -121,6 +121,17 @@ uint32_t lane_table_roomy(const struct lane_table *table)
 								    : LANES_MAX;
 }
 
+size_t lane_table_queued(const struct lane_table *table)
+{
+	size_t queued = 0;
+
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		if (table->lanes[lane].up)
+			queued += table->lanes[lane].queued;
+	}
+	return queued;
+}
+
 int lane_table_idle(const struct lane_table *table)
 {
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {

@@ -59,6 +59,8 @@ uint32_t lane_table_roomy(const struct lane_table *);
 
 /* 1 if nothing is queued on any lane. */
 int lane_table_idle(const struct lane_table *);
+/* Bytes that are queued on all lanes together. */
+size_t lane_table_queued(const struct lane_table *);
 
 /* 1 if so much is queued on the lane that answers which will be asked for
  * again should wait: else a peer that asks and does not read fills our memory.

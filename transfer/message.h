@@ -44,9 +44,15 @@ enum operation { OPERATION_PUSH = 1, OPERATION_PULL = 2, OPERATION_VERIFY = 3 };
 enum {
 	OPEN_CHECKSUM = 1, /* compare content where size and time agree */
 	OPEN_COUNT = 2,    /* count the source for the progress bar */
-	OPEN_TARGET = 4    /* verify: paths[0] is the DST of a copy, the others
+	OPEN_TARGET = 4,   /* verify: paths[0] is the DST of a copy, the others
 			      are names there; see transfer/manifest_walk.h */
+	OPEN_SENDER = 8    /* pull, from version 2 on: compression and rate are
+			      said */
 };
+
+/* How chunks are compressed: not at all, with a level of zstd, or with a low
+ * one while that is likely to save time. */
+enum { COMPRESS_NO = 0, COMPRESS_LEVEL_MAX = 19, COMPRESS_AUTO = 255 };
 
 #define OPEN_PATHS_MAX 4096
 
@@ -62,9 +68,13 @@ struct message_open {
 			      names.  NUL-terminated, malloc'd by decode:
 			      message_open_free */
 	size_t path_count; /* 1..OPEN_PATHS_MAX */
+	/* OPEN_SENDER, else 0: */
+	uint8_t compression; /* COMPRESS_NO, a level, or COMPRESS_AUTO */
+	uint64_t rate;       /* bytes a second; 0: no limit */
 };
 struct frame *message_open_encode(const struct message_open *);
-/* Refuses unknown operations and options.  *open is empty after -1. */
+/* Refuses unknown operations and options.  Whether the version has the options
+ * is for the caller to see.  *open is empty after -1. */
 int message_open_decode(const struct frame *, struct message_open *);
 /* Frees the paths of what message_open_decode made; twice is fine. */
 void message_open_free(struct message_open *);
@@ -139,17 +149,19 @@ struct frame *message_need_encode(const struct message_need *);
 int message_need_decode(const struct frame *, struct message_need *);
 
 /* One leaf.  CHUNK_WHOLE: the only chunk of its file; commit it when durable.
- */
-enum { CHUNK_WHOLE = 1 };
+ * CHUNK_PACKED, from version 2 on: data is what transfer/pack.h unpacks. */
+enum { CHUNK_WHOLE = 1, CHUNK_PACKED = 2 };
 #define CHUNK_HEADER_SIZE 48
 
 struct message_chunk {
 	uint64_t seq;
 	uint64_t entry;
 	uint64_t offset; /* multiple of LEAF_SIZE */
-	uint32_t length; /* 1..LEAF_SIZE */
+	uint32_t length; /* of the leaf: 1..LEAF_SIZE */
+	uint32_t size;   /* of data: CHUNK_PACKED: 1..length-1; else length,
+			    whatever it is in finish */
 	uint8_t flags;
-	struct digest digest; /* of the data */
+	struct digest digest; /* of the leaf */
 	const uint8_t *data;  /* decode: in the frame */
 };
 /* An empty chunk frame with room for length bytes at message_chunk_data. */
@@ -157,6 +169,8 @@ struct frame *message_chunk_create(uint32_t length);
 uint8_t *message_chunk_data(const struct frame *);
 /* Fill in all but the data, which is in place; sets body_length. */
 void message_chunk_finish(struct frame *, const struct message_chunk *);
+/* Whether data has the digest, or can be unpacked, is for the caller to see;
+ * and whether the version has CHUNK_PACKED. */
 int message_chunk_decode(const struct frame *, struct message_chunk *);
 
 /* The sender compared: these leaves of the basis are right as they are. */

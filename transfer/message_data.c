@@ -179,7 +179,10 @@ void message_chunk_finish(struct frame *frame,
 {
 	struct codec_writer writer = {frame_body(frame)};
 
-	frame->body_length = CHUNK_HEADER_SIZE + (size_t)chunk->length;
+	frame->body_length =
+	    CHUNK_HEADER_SIZE + (size_t)((chunk->flags & CHUNK_PACKED) != 0
+					     ? chunk->size
+					     : chunk->length);
 	codec_put_u64(&writer, chunk->seq);
 	codec_put_u64(&writer, chunk->entry);
 	codec_put_u64(&writer, chunk->offset);
@@ -203,10 +206,16 @@ int message_chunk_decode(const struct frame *frame, struct message_chunk *chunk)
 	if (reader.failed || chunk->length == 0 || chunk->length > LEAF_SIZE ||
 	    chunk->offset % LEAF_SIZE != 0 ||
 	    chunk->offset > ENTRY_SIZE_MAX - LEAF_SIZE ||
-	    (chunk->flags & ~CHUNK_WHOLE) != 0 ||
+	    (chunk->flags & ~(CHUNK_WHOLE | CHUNK_PACKED)) != 0 ||
 	    ((chunk->flags & CHUNK_WHOLE) != 0 && chunk->offset != 0))
 		return -1;
-	chunk->data = codec_get_view(&reader, chunk->length);
+	chunk->size = chunk->length;
+	if ((chunk->flags & CHUNK_PACKED) != 0) {
+		if (reader.left == 0 || reader.left >= chunk->length)
+			return -1;
+		chunk->size = (uint32_t)reader.left;
+	}
+	chunk->data = codec_get_view(&reader, chunk->size);
 	return codec_get_end(&reader);
 }
 

@@ -14,8 +14,9 @@
 #define OPEN_FIXED      55
 #define OFFER_FIXED     22
 #define PATH_HEADER     2
+#define SENDER_SIZE     9
 #define NAME_LENGTH_MAX 255
-#define OPEN_KNOWN      (OPEN_CHECKSUM | OPEN_COUNT | OPEN_TARGET)
+#define OPEN_KNOWN      (OPEN_CHECKSUM | OPEN_COUNT | OPEN_TARGET | OPEN_SENDER)
 #define OFFER_KNOWN     (OFFER_SINGLE | OFFER_CONTENTS)
 
 struct frame *message_hello_encode(const struct message_hello *hello)
@@ -49,6 +50,8 @@ static size_t open_size(const struct message_open *open)
 {
 	size_t size = OPEN_FIXED;
 
+	if ((open->options & OPEN_SENDER) != 0)
+		size += SENDER_SIZE;
 	if (open->path_count == 0 || open->path_count > OPEN_PATHS_MAX)
 		return 0;
 	for (size_t i = 0; i < open->path_count; i++) {
@@ -87,6 +90,10 @@ struct frame *message_open_encode(const struct message_open *open)
 		codec_put_u16(&writer, (uint16_t)length);
 		codec_put_bytes(&writer, open->paths[i], length);
 	}
+	if ((open->options & OPEN_SENDER) != 0) {
+		codec_put_u8(&writer, open->compression);
+		codec_put_u64(&writer, open->rate);
+	}
 	return frame;
 }
 
@@ -114,6 +121,20 @@ static int get_paths(struct codec_reader *reader, struct message_open *open)
 		open->path_count++;
 	}
 	return 0;
+}
+
+/* How the agent is to send, if that is said. */
+static int get_sender(struct codec_reader *reader, struct message_open *open)
+{
+	if ((open->options & OPEN_SENDER) == 0)
+		return 0;
+	open->compression = codec_get_u8(reader);
+	open->rate = codec_get_u64(reader);
+	return open->operation == OPERATION_PULL &&
+		       (open->compression <= COMPRESS_LEVEL_MAX ||
+			open->compression == COMPRESS_AUTO)
+		   ? 0
+		   : -1;
 }
 
 static int operation_known(const struct message_open *open)
@@ -145,7 +166,8 @@ int message_open_decode(const struct frame *frame, struct message_open *open)
 		open->path_count = 0;
 		return -1;
 	}
-	if (get_paths(&reader, open) == -1 || codec_get_end(&reader) == -1) {
+	if (get_paths(&reader, open) == -1 || get_sender(&reader, open) == -1 ||
+	    codec_get_end(&reader) == -1) {
 		message_open_free(open);
 		return -1;
 	}

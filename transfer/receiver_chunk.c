@@ -97,13 +97,15 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 	struct task *task;
 	uint64_t leaf;
 
-	if (message_chunk_decode(*frame, &chunk) == -1) {
+	if (message_chunk_decode(*frame, &chunk) == -1 ||
+	    ((chunk.flags & CHUNK_PACKED) != 0 &&
+	     receiver->config.version < 2)) {
 		receiver_fail(receiver, EXIT_PROTOCOL, "bad CHUNK frame");
 		return;
 	}
 	/* The sender's own figure may never come. */
 	receiver->chunks++;
-	receiver->received += chunk.length;
+	receiver->received += chunk.size;
 	if (receiver->received > receiver->stats.bytes_sent)
 		receiver->stats.bytes_sent = receiver->received;
 	incoming = index_map_get(&receiver->entries, chunk.entry);
@@ -122,21 +124,27 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 		receiver->ack_due = 1;
 		return;
 	}
-	digest = digest_of(chunk.data, chunk.length);
-	if (!digest_equal(&digest, &chunk.digest)) {
-		receiver_nack(receiver, incoming, leaf, NACK_DIGEST);
-		return;
+	if ((chunk.flags & CHUNK_PACKED) == 0) {
+		digest = digest_of(chunk.data, chunk.length);
+		if (!digest_equal(&digest, &chunk.digest)) {
+			receiver_nack(receiver, incoming, leaf, NACK_DIGEST);
+			return;
+		}
 	}
-	if (take(receiver, incoming, leaf, &digest) == -1)
+	/* Of a packed one that is seen where it is written: unpacked here, what
+	 * waits to be written would be as large as a peer makes it. */
+	if (take(receiver, incoming, leaf, &chunk.digest) == -1)
 		return;
 	if (chunk.flags & CHUNK_WHOLE) {
 		incoming->committed = 1;
-		incoming->file = digest;
+		incoming->file = chunk.digest;
 	}
 	task = write_task(receiver, incoming, leaf, chunk.length);
 	if (task == NULL)
 		return;
-	task->write->digest = digest;
+	if ((chunk.flags & CHUNK_PACKED) != 0)
+		task->write->packed = chunk.size;
+	task->write->digest = chunk.digest;
 	task->write->data = chunk.data;
 	task->write->chunk = *frame;
 	*frame = NULL;
@@ -314,7 +322,10 @@ void receiver_written(struct receiver *receiver, struct task *task)
 	incoming->writes--;
 	if (incoming->state == INCOMING_DROPPED || receiver->outbox.closed)
 		goto idle;
-	if (task->error == 0) {
+	if (write->damaged) {
+		untake(receiver, incoming, write->leaf);
+		receiver_nack(receiver, incoming, write->leaf, NACK_DIGEST);
+	} else if (task->error == 0) {
 		receiver_group_leaf(receiver, incoming,
 				    write->length == 0 ? NO_LEAF : write->leaf);
 	} else if (write->chunk == NULL && task->error == EBADMSG) {

@@ -5,8 +5,9 @@
  *  1. TASK_WALK brings entries; each is numbered and announced (ENTRY).
  *  2. NEED says which leaves the receiver lacks; the others are compared
  *     first where they may be of another version (sender_need.c).
- *  3. Leaves are read and sent (CHUNK), at most config.window bytes of them
- *     unconfirmed; ACK confirms them (sender_chunk.c).
+ *  3. Leaves are read, perhaps packed (sender_pack.c), and sent (CHUNK), at
+ *     most config.window bytes of them unconfirmed; ACK confirms them
+ *     (sender_chunk.c).
  *  4. When all of a file is out and the source is unchanged: COMMIT.
  *  5. RECEIPT ends the entry; it goes into this end's journal and ledger.
  *  6. After the last receipt: BYE, which the receiver answers with BYE.
@@ -28,6 +29,9 @@
 
 void sender_send(struct sender *sender, struct frame *frame)
 {
+	if (frame != NULL)
+		pace_spend(&sender->pace,
+			   FRAME_HEADER_SIZE + frame->body_length);
 	lane_table_send(&sender->lanes, &sender->outbox,
 			lane_table_control(&sender->lanes), frame, sender->now);
 }
@@ -259,6 +263,15 @@ static void task_done(struct sender *sender, struct task *task)
 		walk_done(sender, task);
 		break;
 	case TASK_READ:
+		/* Nobody could be found to do it. */
+		if (task->error != 0 && task->read->status == READ_DONE)
+			task->read->status = READ_FAILED;
+		if (sender_pack(sender, task))
+			return;
+		read_done(sender, task);
+		break;
+	case TASK_PACK:
+		sender_packed(sender, task->read);
 		read_done(sender, task);
 		break;
 	case TASK_COUNT:
@@ -415,6 +428,8 @@ static void sender_handle(struct engine *engine,
 	struct sender *sender = (struct sender *)engine;
 
 	sender->now = event->now;
+	pace_pass(&sender->pace, sender->now);
+	sender_look(sender);
 	switch (event->type) {
 	case EVENT_LANE_UP:
 		lane_table_up(&sender->lanes, event->lane, event->bulk,
@@ -426,6 +441,7 @@ static void sender_handle(struct engine *engine,
 	case EVENT_LANE_SENT:
 		lane_table_sent(&sender->lanes, event->lane, event->bytes,
 				sender->now);
+		line_sent(&sender->line, event->bytes);
 		break;
 	case EVENT_LANE_HEARD:
 		lane_table_heard(&sender->lanes, event->lane, sender->now);
@@ -443,6 +459,7 @@ static void sender_handle(struct engine *engine,
 	}
 	if (!sender->outbox.closed && sender->lanes.count > 0)
 		advance(sender);
+	sender_look(sender);
 }
 
 static int sender_next(struct engine *engine, struct engine_action *action)
@@ -462,6 +479,8 @@ static uint64_t sender_deadline(const struct engine *engine)
 		soonest = sender->next_scan;
 	if (sender->stats_sent + STATS_INTERVAL < soonest)
 		soonest = sender->stats_sent + STATS_INTERVAL;
+	if (pace_deadline(&sender->pace) < soonest)
+		soonest = pace_deadline(&sender->pace);
 	return soonest;
 }
 
@@ -509,6 +528,8 @@ struct engine *sender_create(const struct engine_config *config)
 	sender->progress = sender->recorded = config->now;
 	sender->next_scan = config->now + config->resend_time;
 	sender->stats_sent = config->now;
+	pace_init(&sender->pace, config->rate, config->now);
+	line_init(&sender->line, config->now);
 	if (config->count)
 		outbox_task(&sender->outbox, task_create(TASK_COUNT));
 	return &sender->engine;

@@ -8,14 +8,36 @@
 
 #include "transfer/sender_internal.h"
 
-/* Is there room in the window, and in memory, for a leaf of length bytes? */
-static int room_for(const struct sender *sender, size_t length)
+/* What is spent of pace for a leaf: a frame if it is not packed. */
+static size_t chunk_cost(size_t length)
 {
-	return sender->reads < READS_MAX &&
-	       sender->read_bytes < READ_BYTES_MAX &&
-	       sender->flight_count < FLIGHTS_MAX &&
+	return FRAME_HEADER_SIZE + CHUNK_HEADER_SIZE + length;
+}
+
+int sender_may_read(struct sender *sender, size_t length)
+{
+	/* While some are packed, others are read. */
+	size_t most = sender->packs > 0 ? 2 * READ_BYTES_MAX : READ_BYTES_MAX;
+
+	return sender->reads < READS_MAX && sender->read_bytes < most &&
+	       !sender_must_look(sender) &&
+	       pace_allows(&sender->pace, chunk_cost(length));
+}
+
+/* Is there room in the window, and in memory, for a leaf of length bytes? */
+static int room_for(struct sender *sender, size_t length)
+{
+	return sender->flight_count < FLIGHTS_MAX &&
 	       (sender->window_used == 0 ||
-		sender->window_used + length <= sender->config.window);
+		sender->window_used + length <= sender->config.window) &&
+	       sender_may_read(sender, length);
+}
+
+void sender_read_out(struct sender *sender, struct task *task, size_t length)
+{
+	sender->read_bytes += length;
+	pace_spend(&sender->pace, chunk_cost(length));
+	outbox_task(&sender->outbox, task);
 }
 
 struct task *sender_read_task(struct sender *sender, struct outgoing *outgoing,
@@ -61,8 +83,7 @@ static int read_todo(struct sender *sender, struct outgoing *outgoing)
 	task->read->last = outgoing->todo.count == 0;
 	outgoing->checking |= task->read->last;
 	sender->window_used += length;
-	sender->read_bytes += length;
-	outbox_task(&sender->outbox, task);
+	sender_read_out(sender, task, length);
 	return 1;
 }
 
@@ -167,7 +188,8 @@ static int work_on(struct sender *sender, struct outgoing *outgoing)
 static void flush_if_blocked(struct sender *sender)
 {
 	if (!sender->unflushed || sender->reads > 0 || sender->walking ||
-	    sender->entries.count == 0 || !lane_table_idle(&sender->lanes))
+	    sender->entries.count == 0 || !lane_table_idle(&sender->lanes) ||
+	    sender->pace.refused > 0)
 		return;
 	sender->unflushed = 0;
 	sender_send(sender, sender->lanes.count > 1
@@ -209,8 +231,9 @@ static void send_chunk(struct sender *sender, struct outgoing *outgoing,
 	}
 	read->chunk = NULL;
 	sender->chunks++;
-	sender->stats.bytes_sent += length;
+	sender->stats.bytes_sent += chunk->body_length - CHUNK_HEADER_SIZE;
 	sender->unflushed = 1;
+	pace_spend(&sender->pace, FRAME_HEADER_SIZE + chunk->body_length);
 	lane_table_send(&sender->lanes, &sender->outbox, lane, chunk,
 			sender->now);
 }
@@ -223,6 +246,7 @@ void sender_read_back(struct sender *sender, const struct task_read *read)
 	if (read->check_only || read->digest_only)
 		return;
 	sender->read_bytes -= length;
+	pace_give_back(&sender->pace, chunk_cost(length));
 	if (!read->resend)
 		sender->window_used -= length;
 }

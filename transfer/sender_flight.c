@@ -166,9 +166,8 @@ static void read_again(struct sender *sender, struct flight *flight)
 	    entry_chunks(outgoing->entry) == 1 ? CHUNK_WHOLE : 0;
 	task->read->last = outgoing->todo.count == 0;
 	outgoing->checking |= task->read->last;
-	sender->read_bytes += flight->length;
 	flight->resend = RESEND_READS;
-	outbox_task(&sender->outbox, task);
+	sender_read_out(sender, task, flight->length);
 }
 
 void sender_resend(struct sender *sender)
@@ -176,8 +175,7 @@ void sender_resend(struct sender *sender)
 	struct flight *flight = sender->resends.next;
 
 	while (flight != &sender->resends && !sender->outbox.closed &&
-	       sender->reads < READS_MAX &&
-	       sender->read_bytes < READ_BYTES_MAX &&
+	       sender_may_read(sender, flight->length) &&
 	       lane_table_roomy(&sender->lanes) < LANES_MAX) {
 		if (flight->resend == RESEND_WAITS)
 			read_again(sender, flight);

@@ -6,7 +6,9 @@
 #include "transfer/engine.h"
 #include "transfer/index_map.h"
 #include "transfer/lane_table.h"
+#include "transfer/line.h"
 #include "transfer/outbox.h"
+#include "transfer/pace.h"
 
 /*
  * The sender's state, shared by sender*.c and by nobody else.
@@ -16,11 +18,14 @@
  *
  *  1. A leaf of an entry is in at most one of todo, compare, same, trusted,
  *     a read that is out, and a flight; it is in none once it is confirmed.
- *  2. window_used is the payload of all flights plus that of all reads that
- *     are out; it exceeds config.window only by one chunk that is alone.
+ *  2. window_used is what the leaves of all flights have, plus those of all
+ *     reads that are out, packed or not; it exceeds config.window only by one
+ *     chunk that is alone.
  *  3. An entry is freed only when no task points to it (busy is 0).
  *  4. COMMIT goes out only after the source was seen unchanged after the last
  *     leaf was read or compared.
+ *  5. A read is out until it is packed, if it is to be: it is one task.  What
+ *     its chunk can be at most was spent of pace when it went out.
  */
 enum outgoing_state {
 	OUTGOING_ANNOUNCED, /* ENTRY is out; the answer is NEED or RECEIPT */
@@ -33,7 +38,7 @@ enum outgoing_state {
 struct outgoing {
 	struct entry *entry;
 	enum outgoing_state state;
-	unsigned busy;    /* read tasks that are out */
+	unsigned busy;    /* read tasks that are out, with those that pack */
 	int gone;         /* freed when busy falls to 0 */
 	int checked;      /* invariant 4 */
 	int checking;     /* a read that will tell is out */
@@ -71,7 +76,7 @@ struct flight {
 	uint64_t leaf;
 	uint64_t sent; /* when */
 	uint32_t lane;
-	uint32_t length; /* of payload; 0 for a kept leaf */
+	uint32_t length; /* of the leaf; 0 for a kept one */
 	enum {
 		RESEND_NOT,
 		RESEND_WAITS, /* in the resend queue */
@@ -105,7 +110,10 @@ struct sender {
 	unsigned scans;     /* in a row without progress: the wait doubles */
 
 	unsigned reads;    /* tasks that are out */
+	unsigned packs;    /* of these, to be packed */
 	size_t read_bytes; /* of chunks in them */
+	struct pace pace;  /* config.rate */
+	struct line line;  /* for COMPRESS_AUTO */
 	int walking;       /* a walk task is out */
 	int walk_ended;
 	int unflushed;   /* something was sent since the last FLUSH */
@@ -177,8 +185,22 @@ struct task *sender_read_task(struct sender *, struct outgoing *,
 void sender_read_done(struct sender *, struct outgoing *, struct task_read *);
 /* The room that the task took is free again. */
 void sender_read_back(struct sender *, const struct task_read *);
+/* Is there room in memory for the chunk of a leaf, and may it go now? */
+int sender_may_read(struct sender *, size_t length);
+/* A read for a chunk goes out; sender_read_back undoes it. */
+void sender_read_out(struct sender *, struct task *, size_t length);
 /* All leaves are out: ask for the file to be put in its place, or ask again. */
 void sender_commit(struct sender *, struct outgoing *, int again);
+
+/* sender_pack.c: what is compressed */
+/* A read is back; 1: it went out again to be packed, 0: it goes on as it is. */
+int sender_pack(struct sender *, struct task *);
+/* It is back from that. */
+void sender_packed(struct sender *, const struct task_read *);
+/* Too little is known of the line to give it more now. */
+int sender_must_look(const struct sender *);
+/* What is queued and packed may have changed. */
+void sender_look(struct sender *);
 
 /* sender_flight.c: confirmation and resending */
 /* A leaf is on its way on lane. */

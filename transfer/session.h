@@ -86,6 +86,13 @@ int session_expect(struct session *, enum frame_type wanted, struct frame **);
 int session_expect_any(struct session *, enum frame_type,
 		       enum frame_type or_type, struct frame **);
 
+/* How the reading end is to send. */
+struct session_manner {
+	uint32_t options; /* OPEN_* */
+	int compression;  /* COMPRESS_NO, a level, COMPRESS_AUTO */
+	uint64_t rate;    /* bytes a second; 0: no limit */
+};
+
 /*
  * Run as the reading end from OFFER to BYE.  The source is open, with its
  * journal for uuid; if READY names an older transfer, that one's is opened
@@ -93,7 +100,7 @@ int session_expect_any(struct session *, enum frame_type,
  */
 int session_run_source(struct session *, struct source *,
 		       const struct message_offer *, const uint8_t uuid[16],
-		       uint32_t options);
+		       const struct session_manner *);
 
 /*
  * Run as the writing end from OFFER to BYE.  config has all but the offer;

@@ -30,6 +30,7 @@ static void configure(const struct session *session,
 	config->next_entry = ready->next_entry;
 	config->next_seq = ready->next_seq;
 	config->now = session->io->clock(session->io->context);
+	config->version = session->version;
 	config->checksum = (options & OPEN_CHECKSUM) != 0;
 	config->count = (options & OPEN_COUNT) != 0;
 	if (session->version < 2)
@@ -72,7 +73,8 @@ static int expect_ready(struct session *session, struct message_ready *ready)
 
 int session_run_source(struct session *session, struct source *source,
 		       const struct message_offer *offer,
-		       const uint8_t uuid[16], uint32_t options)
+		       const uint8_t uuid[16],
+		       const struct session_manner *manner)
 {
 	struct session_engine engine = {.run = source_task, .cookie = source};
 	struct journal_summary summary;
@@ -91,7 +93,9 @@ int session_run_source(struct session *session, struct source *source,
 		return session_fail_text(session, EXIT_FILE_IO, text);
 	}
 	begin(session, &ready);
-	configure(session, &config, &ready, options);
+	configure(session, &config, &ready, manner->options);
+	config.compression = manner->compression;
+	config.rate = manner->rate;
 	engine.epoch = ready.epoch;
 	engine.engine = sender_create(&config);
 	if (run(session, &engine) == -1)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "transfer/fault.h"
+#include "transfer/pack.h"
 #include "transfer/source_internal.h"
 
 int source_open_anchor(const struct source *source, size_t root)
@@ -105,7 +106,9 @@ struct source *source_open(const struct source_config *config,
 		source->files[i].descriptor = -1;
 	source->roots = calloc(config->path_count + 1, sizeof(*source->roots));
 	source->folders = folder_cache_create(config->io, -1);
+	source->packer = packer_create();
 	if (source->roots == NULL || source->folders == NULL ||
+	    source->packer == NULL ||
 	    look_at_roots(source, config, offer, text) == -1 ||
 	    digest_names(config, &offer->names) == -1)
 		goto close_source;
@@ -131,6 +134,9 @@ void source_run(struct source *source, struct task *task)
 	case TASK_READ:
 		source_read(source, task);
 		break;
+	case TASK_PACK:
+		source_pack(source, task);
+		break;
 	case TASK_COUNT:
 		source_count(source, task);
 		break;
@@ -153,6 +159,7 @@ void source_close(struct source *source)
 	folder_cache_free(source->folders);
 	io_close(source->io, source->read_anchor);
 	free(source->buffer);
+	packer_free(source->packer);
 	journal_close(source->journal);
 	if (source->ledger != NULL)
 		ledger_close(source->ledger);

@@ -40,6 +40,8 @@ struct source {
 	struct folder_cache *folders;
 	uint8_t *buffer; /* one leaf, for digests only */
 
+	struct packer *packer; /* QUEUE_PACK, any of its threads */
+
 	/* QUEUE_COMMIT */
 	int state_dir;
 	int journal_dir; /* STATE/transfers/<uuid> */
@@ -68,6 +70,9 @@ int source_overlaps(const struct source *, const struct walk_step *);
 /* source_read.c */
 void source_read(struct source *, struct task *);
 void source_read_close(struct source *); /* all that is open for reading */
+
+/* source_pack.c */
+void source_pack(const struct source *, struct task *);
 
 /* source_record.c */
 void source_record(struct source *, struct task *);

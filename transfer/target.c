@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/pack.h"
 #include "transfer/target_internal.h"
 
 const char *target_path(const struct target *target, const struct entry *entry)
@@ -135,6 +136,11 @@ static struct target *create(const struct target_config *config)
 	target->state_dir = config->state_dir;
 	for (size_t i = 0; i < TARGET_BASES_OPEN; i++)
 		target->bases[i].descriptor = -1;
+	target->packer = packer_create();
+	if (target->packer == NULL) {
+		free(target);
+		return NULL;
+	}
 	pthread_mutex_init(&target->journal_lock, NULL);
 	pthread_mutex_init(&target->staged_lock, NULL);
 	pthread_mutex_init(&target->renamed_lock, NULL);
@@ -235,6 +241,7 @@ void target_close(struct target *target)
 	pthread_mutex_destroy(&target->staged_lock);
 	pthread_mutex_destroy(&target->journal_lock);
 	free(target->buffer);
+	packer_free(target->packer);
 	free(target->copy);
 	free(target->shown);
 	for (size_t i = 0; i < target->asked_count; i++)

@@ -70,6 +70,7 @@ struct target {
 	} bases[TARGET_BASES_OPEN];
 	uint64_t uses;
 	uint8_t *buffer; /* one leaf */
+	struct packer *packer;
 
 	/* QUEUE_COMMIT */
 	uint64_t total_files, total_bytes; /* as last journaled */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "transfer/pack.h"
 #include "transfer/target_internal.h"
 
 /* The kernel is asked to start writing back so many leaves at a time, so that
@@ -165,6 +166,36 @@ close_file:
 	return result;
 }
 
+/*
+ * The leaf of a packed chunk, in a frame that is the caller's.  NULL with
+ * write->damaged, or with the task failed.
+ */
+static struct frame *unpack(struct target *target, struct task *task)
+{
+	struct task_write *write = task->write;
+	struct frame *plain = message_chunk_create(write->length);
+	struct digest digest;
+	int unpacked = -1;
+
+	errno = ENOMEM;
+	if (plain != NULL)
+		unpacked =
+		    packer_unpack(target->packer, write->data, write->packed,
+				  message_chunk_data(plain), write->length);
+	if (unpacked == 0) {
+		digest = digest_of(message_chunk_data(plain), write->length);
+		if (digest_equal(&digest, &write->digest))
+			return plain;
+		errno = EBADMSG;
+	}
+	if (errno == EBADMSG)
+		write->damaged = 1;
+	else
+		target_fault(target, task, write->entry, NULL, errno);
+	frame_free(plain);
+	return NULL;
+}
+
 /* A leaf of the old file, if it still is what was compared. */
 static const uint8_t *kept_leaf(struct target *target,
 				const struct task_write *write)
@@ -187,9 +218,16 @@ static const uint8_t *kept_leaf(struct target *target,
 void target_write(struct target *target, struct task *task)
 {
 	struct task_write *write = task->write;
+	struct frame *unpacked = NULL;
 	const uint8_t *data = write->data;
 	int file, result = -1;
 
+	if (write->packed > 0) {
+		unpacked = unpack(target, task);
+		if (unpacked == NULL)
+			return;
+		data = message_chunk_data(unpacked);
+	}
 	if (write->chunk == NULL && write->length > 0) {
 		data = kept_leaf(target, write);
 		if (data == NULL) {
@@ -209,6 +247,7 @@ void target_write(struct target *target, struct task *task)
 	}
 	if (result == -1)
 		target_fault(target, task, write->entry, "cannot write", errno);
+	frame_free(unpacked);
 }
 
 void target_discard(struct target *target, struct task *task)

@@ -7,6 +7,7 @@
 static const size_t part_sizes[] = {
     [TASK_WALK] = sizeof(struct task_walk),
     [TASK_READ] = sizeof(struct task_read),
+    [TASK_PACK] = sizeof(struct task_read),
     [TASK_COUNT] = sizeof(struct task_count),
     [TASK_RECORD] = sizeof(struct task_record),
     [TASK_EXAMINE] = sizeof(struct task_examine),
@@ -82,6 +83,7 @@ void task_free(struct task *task)
 		walk_free(task->walk);
 		break;
 	case TASK_READ:
+	case TASK_PACK:
 		frame_free(task->read->chunk);
 		entry_free(task->read->now);
 		free(task->read->path);
@@ -123,6 +125,8 @@ enum task_queue task_queue_of(enum task_type type)
 		return QUEUE_PLACE;
 	case TASK_COUNT:
 		return QUEUE_COUNT_ONLY;
+	case TASK_PACK:
+		return QUEUE_PACK;
 	case TASK_WALK:
 	case TASK_READ:
 	case TASK_EXAMINE:

@@ -23,6 +23,7 @@ enum task_type {
 	/* the reading end: source_run */
 	TASK_WALK,   /* the next entries of the source */
 	TASK_READ,   /* one leaf, as a chunk or as a digest */
+	TASK_PACK,   /* the chunk of a READ that is done: its part goes on */
 	TASK_COUNT,  /* how much there is, for the progress bar */
 	TASK_RECORD, /* to this end's journal and ledger */
 	/* the writing end: target_run */
@@ -35,11 +36,13 @@ enum task_type {
 	TASK_CLOSE    /* the end: sync ledger, remove journal and staging */
 };
 
+/* The tasks of QUEUE_PACK are independent of each other, too. */
 enum task_queue {
 	QUEUE_DATA,
 	QUEUE_COMMIT,
 	QUEUE_PLACE, /* files go to their places while others are synced */
 	QUEUE_COUNT_ONLY,
+	QUEUE_PACK,
 	QUEUE_TOTAL
 };
 
@@ -100,6 +103,10 @@ struct task_read {
 	uint8_t flags; /* for the chunk: CHUNK_WHOLE */
 	struct frame *chunk; /* out, finished but for the epoch; taken */
 	struct digest digest;
+	int level;         /* PACK: of zstd */
+	int doubt;         /* PACK: as packer_pack has it */
+	uint32_t packed;   /* PACK, out: to how many bytes; 0: it stays plain */
+	uint64_t duration; /* PACK, out: nanoseconds */
 	enum read_status status;
 	struct entry *now; /* out with READ_CHANGED: index and seq 0; taken */
 	char *path;        /* out unless READ_DONE: as the user would name it;
@@ -178,9 +185,13 @@ struct task_write {
 				with length 0: an empty file is to be staged */
 	int basis;
 	const uint8_t *data; /* in chunk */
+	uint32_t packed; /* bytes of data that are to be unpacked; 0: plain */
+	int damaged; /* out: packed, and it cannot be, or has another digest;
+			nothing was written */
 	uint64_t leaf;
 	uint32_t length;
-	struct digest digest; /* kept leaf: what it must have, else EBADMSG */
+	struct digest digest; /* kept leaf: what it must have, else EBADMSG;
+				 packed: what it must have, too */
 	int close;            /* the only chunk: close after writing */
 };
 

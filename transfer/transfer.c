@@ -137,6 +137,11 @@ static int send_open(struct run *run, struct session *session,
 		open.paths = &target;
 		open.path_count = 1;
 	}
+	if (request->operation == OPERATION_PULL && session->version >= 2) {
+		open.options |= OPEN_SENDER;
+		open.compression = (uint8_t)request->compression;
+		open.rate = request->rate;
+	}
 	if (summary != NULL) {
 		open.next_entry = summary->next_entry;
 		open.next_seq = summary->next_seq;
@@ -160,6 +165,11 @@ static int start(struct run *run, struct session *session,
 				    "the far end's ferry speaks another "
 				    "version of the protocol; update the "
 				    "older of both");
+	if (session->version < 2 && run->request->rate > 0 &&
+	    run->request->operation == OPERATION_PULL)
+		return session_fail(session, EXIT_INCOMPATIBLE,
+				    "the far end's ferry is too old to keep "
+				    "to a rate; update it, or go without");
 	run->reached = 1;
 	/* Without it there is one lane, which is no harm. */
 	if (session->version >= 2 && run->request->carrier.kinds > 0 &&
@@ -179,6 +189,11 @@ static void push(struct run *run, struct session *session)
 	    .path_count = request->source_count,
 	    .state_dir = request->state_dir,
 	};
+	const struct session_manner manner = {
+	    .options = request->options,
+	    .compression = request->compression,
+	    .rate = request->rate,
+	};
 	struct message_offer offer;
 	struct journal_summary summary;
 	struct source *source;
@@ -193,7 +208,7 @@ static void push(struct run *run, struct session *session)
 		fail_errno(session, EXIT_FILE_IO, "the journal of this end");
 	else if (start(run, session, &summary) == 0)
 		session_run_source(session, source, &offer, request->uuid,
-				   request->options);
+				   &manner);
 	source_close(source);
 }
 

@@ -72,7 +72,11 @@ struct transfer_request {
 	char **sources; /* local for a push, the far side's for a pull */
 	size_t source_count;
 	const char *target; /* local for a pull; NULL for verify */
-	uint32_t options;   /* OPEN_* */
+	uint32_t options;   /* OPEN_*, but for OPEN_SENDER */
+	int compression;    /* COMPRESS_NO, a level, COMPRESS_AUTO: with a far
+			       end that speaks version 1, nothing is packed */
+	uint64_t rate;      /* bytes a second; 0: no limit.  A pull fails with
+			       EXIT_INCOMPATIBLE if the far end knows of none */
 	uint8_t uuid[16];
 	int state_dir; /* descriptor, or -1 */
 	struct transfer_carrier carrier;

@@ -6,8 +6,9 @@
 #include "transfer/task.h"
 
 /*
- * The threads that do an engine's tasks: one for each queue, started when its
- * first task comes.  A task that is done goes into the inbox as EVENT_TASK.
+ * The threads that do an engine's tasks: one for each queue, several for
+ * QUEUE_PACK, started when there is a task for them.  A task that is done goes
+ * into the inbox as EVENT_TASK.
  */
 struct workers;
 

@@ -15,6 +15,7 @@
 
 #include "journal/little_endian.h"
 #include "tests/unit/any_message.h"
+#include "transfer/pack.h"
 
 static void check_entry(const struct entry *entry)
 {
@@ -26,6 +27,19 @@ static void check_entry(const struct entry *entry)
 	CHECK(strstr(entry->path, "/../") == NULL);
 	CHECK(entry->path_length <= ENTRY_PATH_MAX);
 	CHECK(entry->link_length <= ENTRY_LINK_MAX);
+}
+
+/* Whatever it says it is packed in, no more comes out than the leaf has. */
+static void check_packed(const struct message_chunk *chunk)
+{
+	static struct packer *packer;
+	uint8_t *leaf = malloc(chunk->length);
+
+	if (packer == NULL)
+		packer = packer_create();
+	CHECK(packer != NULL && leaf != NULL);
+	packer_unpack(packer, chunk->data, chunk->size, leaf, chunk->length);
+	free(leaf);
 }
 
 /* The body is a message. */
@@ -41,6 +55,9 @@ static void check_message(const struct frame *frame,
 	frame_free(again);
 	if (frame->type == FRAME_ENTRY)
 		check_entry(message->entry);
+	if (frame->type == FRAME_CHUNK &&
+	    (message->chunk.flags & CHUNK_PACKED) != 0)
+		check_packed(&message->chunk);
 }
 
 /* Returns how many bytes of data were its body. */

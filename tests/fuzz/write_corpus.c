@@ -17,6 +17,7 @@
 #define assert_true(what)            CHECK(what)
 #define assert_int_equal(one, other) CHECK((one) == (other))
 #include "tests/unit/message_samples.h"
+#include "transfer/pack.h"
 
 static void write_file(const char *folder, const char *name, const void *bytes,
 		       size_t size)
@@ -33,6 +34,25 @@ static void write_file(const char *folder, const char *name, const void *bytes,
 }
 
 /* ---- frames ------------------------------------------------------------- */
+
+/* A leaf of text, packed. */
+static void write_packed(void)
+{
+	struct packer *packer = packer_create();
+	struct frame *plain = encoded_chunk(3000, 0), *packed;
+	uint8_t *data = message_chunk_data(plain);
+
+	for (size_t i = 0; i < 3000; i++)
+		data[i] = (uint8_t) "ferry carries"[i * i % 13];
+	packed = packer_pack(packer, plain, 3, 0);
+	CHECK(packed != NULL);
+	frame_seal(packed);
+	write_file("frame", "packed", packed->bytes,
+		   FRAME_HEADER_SIZE + packed->body_length);
+	frame_free(packed);
+	frame_free(plain);
+	packer_free(packer);
+}
 
 static void write_frames(void)
 {
@@ -56,6 +76,7 @@ static void write_frames(void)
 	write_file("frame", "all", all, used);
 	write_file("frame", "cut", all, used - 5);
 	free_samples(samples);
+	write_packed();
 }
 
 /* ---- journals ----------------------------------------------------------- */

@@ -14,6 +14,7 @@ packages_build=(
 	libssh2-1-dev
 	libssl-dev
 	libxxhash-dev
+	libzstd-dev
 	make
 	openssh-client
 	openssh-server

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zstd.h>
+
 #include "tests/peer/peer.h"
 
 #define TEXT "written by a hostile peer\n"
@@ -150,6 +152,66 @@ static void a_chunk_that_is_damaged(struct peer *peer)
 		peer_send(peer, frame);
 		frame_free(peer_receive(peer, FRAME_NACK));
 	}
+	peer_send(peer, message_empty(FRAME_BYE));
+}
+
+/* A leaf of length bytes, said to be data packed. */
+static void packed_chunk(struct peer *peer, uint64_t index, uint64_t seq,
+			 size_t length, const void *data, size_t size)
+{
+	struct frame *frame = message_chunk_create((uint32_t)length);
+	uint8_t *leaf = calloc(1, length);
+	struct message_chunk chunk = {.seq = seq,
+				      .entry = index,
+				      .length = (uint32_t)length,
+				      .size = (uint32_t)size,
+				      .flags = CHUNK_WHOLE | CHUNK_PACKED,
+				      .digest = digest_of(leaf, length)};
+
+	memcpy(message_chunk_data(frame), data, size);
+	message_chunk_finish(frame, &chunk);
+	peer_send(peer, frame);
+	free(leaf);
+}
+
+/* It would be sixteen times as large as it says. */
+static void a_packed_chunk_that_is_a_bomb(struct peer *peer)
+{
+	const size_t size = (size_t)16 * LEAF_SIZE;
+	uint64_t seq = peer->seq;
+	uint64_t index = peer_entry(peer, ENTRY_FILE, "a", 1, LEAF_SIZE, NULL);
+	uint8_t *zeros = calloc(1, size), packed[4096];
+	size_t packed_size =
+	    ZSTD_compress(packed, sizeof(packed), zeros, size, 1);
+
+	frame_free(peer_receive(peer, FRAME_NEED));
+	for (int i = 0; i < 100; i++) {
+		packed_chunk(peer, index, seq, LEAF_SIZE, packed, packed_size);
+		frame_free(peer_receive(peer, FRAME_NACK));
+	}
+	free(zeros);
+	peer_send(peer, message_empty(FRAME_BYE));
+}
+
+static void a_packed_chunk_of_nothing(struct peer *peer)
+{
+	uint64_t seq = peer->seq;
+
+	packed_chunk(peer, needed_file(peer, "a"), seq, strlen(TEXT), "", 0);
+}
+
+static void an_honest_packed_file(struct peer *peer)
+{
+	uint64_t seq = peer->seq;
+	uint64_t index = peer_entry(peer, ENTRY_FILE, "a", 1, 1000, NULL);
+	uint8_t zeros[1000] = {0}, packed[2000];
+	size_t size =
+	    ZSTD_compress(packed, sizeof(packed), zeros, sizeof(zeros), 1);
+
+	frame_free(peer_receive(peer, FRAME_NEED));
+	packed_chunk(peer, index, seq, sizeof(zeros), packed, size);
+	peer_send(peer, message_empty(FRAME_FLUSH));
+	frame_free(peer_receive(peer, FRAME_RECEIPT));
 	peer_send(peer, message_empty(FRAME_BYE));
 }
 
@@ -319,6 +381,9 @@ const struct peer_case peer_sender_cases[] = {
     {"a-chunk-that-is-longer", a_chunk_that_is_longer},
     {"a-chunk-of-a-folder", a_chunk_of_a_folder},
     {"a-chunk-that-is-damaged", a_chunk_that_is_damaged},
+    {"a-packed-chunk-that-is-a-bomb", a_packed_chunk_that_is_a_bomb},
+    {"a-packed-chunk-of-nothing", a_packed_chunk_of_nothing},
+    {"an-honest-packed-file", an_honest_packed_file},
     {"a-file-that-is-too-large", a_file_that_is_too_large},
     {"the-end-of-a-huge-file", the_end_of_a_huge_file},
     {"an-index-that-is-used", an_index_that_is_used},

@@ -8,6 +8,7 @@
 
 #include "tests/sim/memory.h"
 #include "transfer/message.h"
+#include "transfer/pack.h"
 
 /* The simulator's files are small. */
 #define LEAVES_MAX 16
@@ -44,12 +45,16 @@ struct promise {
 	unsigned resent, damaged;
 	int unreadable;
 	int rotten;
+	struct packer *packer;
 	char text[400];
 };
 
 struct promise *promise_create(void)
 {
-	return sim_zeroed(sizeof(struct promise));
+	struct promise *promise = sim_zeroed(sizeof(*promise));
+
+	promise->packer = packer_create();
+	return promise;
 }
 
 void promise_free(struct promise *promise)
@@ -60,6 +65,7 @@ void promise_free(struct promise *promise)
 		free(promise->versions[--promise->version_count].path);
 	free(promise->versions);
 	free(promise->planned);
+	packer_free(promise->packer);
 	free(promise);
 }
 
@@ -361,21 +367,36 @@ const char *promise_arrived(struct promise *promise, const struct frame *frame)
 
 /* ---- at the receiver ---------------------------------------------------- */
 
+/* It arrived as it was sent, packed or not. */
+static int is_whole(struct promise *promise, const struct message_chunk *chunk)
+{
+	uint8_t *leaf = sim_zeroed(chunk->length);
+	struct digest digest;
+	int whole = 1;
+
+	if ((chunk->flags & CHUNK_PACKED) == 0)
+		memcpy(leaf, chunk->data, chunk->length);
+	else
+		whole = packer_unpack(promise->packer, chunk->data, chunk->size,
+				      leaf, chunk->length) == 0;
+	digest = digest_of(leaf, chunk->length);
+	free(leaf);
+	return whole && digest_equal(&digest, &chunk->digest);
+}
+
 void promise_received(struct promise *promise, const struct frame *frame,
 		      uint64_t now)
 {
 	struct message_chunk chunk;
 	struct planned *planned;
-	struct digest digest;
 	size_t leaf;
 
 	if (frame->type != FRAME_CHUNK ||
 	    message_chunk_decode(frame, &chunk) == -1)
 		return;
 	planned = find_planned(promise, chunk.entry);
-	digest = digest_of(chunk.data, chunk.length);
 	if (planned == NULL || planned->over || planned->dropped ||
-	    !digest_equal(&digest, &chunk.digest))
+	    !is_whole(promise, &chunk))
 		return;
 	leaf = (size_t)(chunk.seq - planned->first_seq);
 	if (planned->arrived[leaf] == 0)

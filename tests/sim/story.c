@@ -24,6 +24,14 @@ static void random_config(struct dice *dice, struct engine_config *config)
 	config->resend_time = dice_skewed(dice, 200 * MILLISECOND, 60 * SECOND);
 	config->idle_time = dice_between(dice, 5 * SECOND, 30 * SECOND);
 	config->ping_time = config->idle_time / 3;
+	if (dice_chance(dice, 400))
+		config->compression = dice_chance(dice, 500)
+					  ? COMPRESS_AUTO
+					  : (int)dice_between(dice, 1, 5);
+	if (dice_chance(dice, 100))
+		config->rate = dice_skewed(dice, 1000000, 1000000000);
+	if (dice_chance(dice, 100))
+		config->version = 1;
 }
 
 static void random_network(struct dice *dice, struct network_config *network,

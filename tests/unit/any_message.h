@@ -73,7 +73,7 @@ static inline struct frame *encode_chunk(const struct message_chunk *chunk)
 
 	if (frame == NULL)
 		return NULL;
-	memcpy(message_chunk_data(frame), chunk->data, chunk->length);
+	memcpy(message_chunk_data(frame), chunk->data, chunk->size);
 	message_chunk_finish(frame, chunk);
 	return frame;
 }

@@ -27,6 +27,13 @@ static const struct message_open open_pull = {.operation = OPERATION_PULL,
 					      .next_seq = NUMBER_MAX,
 					      .paths = paths,
 					      .path_count = 3};
+static const struct message_open open_sender = {.operation = OPERATION_PULL,
+						.options = OPEN_SENDER,
+						.uuid = "0123456789abcde",
+						.paths = paths,
+						.path_count = 1,
+						.compression = COMPRESS_AUTO,
+						.rate = 1234567};
 static const struct message_offer offer = {.flags = OFFER_SINGLE,
 					   .names = {{1, 2, 3}},
 					   .name = "big.iso",
@@ -112,7 +119,25 @@ static inline struct frame *encoded_chunk(uint32_t length, uint8_t flags)
 	return frame;
 }
 
-#define SAMPLES 20
+/* A leaf of length bytes that takes size, packed; what they are is not looked
+ * at. */
+static inline struct frame *encoded_packed(uint32_t length, uint32_t size)
+{
+	struct message_chunk chunk = {.seq = 8,
+				      .entry = 2,
+				      .offset = 5 * LEAF_SIZE,
+				      .length = length,
+				      .size = size,
+				      .flags = CHUNK_PACKED};
+	struct frame *frame = message_chunk_create(length);
+
+	assert_non_null(frame);
+	memset(message_chunk_data(frame), 'p', size);
+	message_chunk_finish(frame, &chunk);
+	return frame;
+}
+
+#define SAMPLES 21
 
 static inline void make_samples(struct frame *samples[SAMPLES])
 {
@@ -138,6 +163,7 @@ static inline void make_samples(struct frame *samples[SAMPLES])
 	samples[count++] = message_problem_encode(&problem);
 	samples[count++] = message_stats_encode(&stats);
 	samples[count++] = message_error_encode(&error);
+	samples[count++] = message_open_encode(&open_sender);
 	assert_int_equal(count, SAMPLES);
 	for (size_t i = 0; i < SAMPLES; i++) {
 		assert_non_null(samples[i]);

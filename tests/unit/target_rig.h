@@ -213,6 +213,30 @@ static inline void rig_write(struct rig *rig, struct rig_entry *entry,
 	task_free(task);
 }
 
+/* The leaf comes packed, as size bytes of data.  The caller frees the task. */
+static inline struct task *rig_write_packed(struct rig *rig,
+					    struct rig_entry *entry,
+					    uint64_t leaf, const void *data,
+					    size_t size)
+{
+	struct task *task = task_create(TASK_WRITE);
+	struct task_write *write = task->write;
+	size_t length = leaf_length(entry->entry->size, leaf);
+
+	write->entry = entry->entry;
+	write->staged = &entry->staged;
+	write->leaf = leaf;
+	write->length = (uint32_t)length;
+	write->packed = (uint32_t)size;
+	write->digest = digest_of(entry->bytes + leaf * LEAF_SIZE, length);
+	write->close = leaf_count(entry->entry->size) == 1;
+	write->chunk = message_chunk_create((uint32_t)size);
+	write->data = message_chunk_data(write->chunk);
+	memcpy(message_chunk_data(write->chunk), data, size);
+	target_run(rig->target, task);
+	return task;
+}
+
 /* Keep a leaf of basis that is expected to be bytes.  The task's error. */
 static inline int rig_write_kept(struct rig *rig, struct rig_entry *entry,
 				 int basis, uint64_t leaf, const void *bytes)

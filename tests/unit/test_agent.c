@@ -124,6 +124,57 @@ static void another_version_is_answered(void **state)
 	assert_int_equal(peer_end(&peer), EXIT_LOST);
 }
 
+/* A pull up to the agent's OFFER, by a client that says how to send. */
+static void begin_pull(struct fixture *fixture, struct peer *peer,
+		       uint16_t version)
+{
+	char source[150], *path = source;
+	struct message_open message = {
+	    .operation = OPERATION_PULL,
+	    .options = OPEN_SENDER,
+	    .uuid = "fedcba987654321",
+	    .client = "client-of-tests",
+	    .paths = &path,
+	    .path_count = 1,
+	    .compression = 3,
+	};
+
+	snprintf(source, sizeof(source), "%s/outside/big",
+		 fixture->scratch.path);
+	peer_agent(peer);
+	peer_say(peer, peer_hello(PEER_NONCE, 1, version));
+	peer_hear(peer, FRAME_HELLO);
+	peer_say(peer, message_open_encode(&message));
+}
+
+static void it_sends_as_it_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	struct message_ready ready = {.epoch = 33};
+	struct message_need need = {.flags = NEED_LAST};
+	static char text[5000];
+	struct peer peer;
+	union message said;
+
+	memset(text, 'x', sizeof(text) - 1);
+	scratch_text(&fixture->scratch, "outside/big", text);
+	begin_pull(fixture, &peer, 2);
+	peer_hear(&peer, FRAME_OFFER);
+	peer_say(&peer, message_ready_encode(&ready));
+	peer.epoch = 33;
+	said = peer_hear(&peer, FRAME_ENTRY);
+	need.entry = said.entry->index;
+	entry_free(said.entry);
+	peer_say(&peer, message_need_encode(&need));
+	said = peer_hear(&peer, FRAME_CHUNK);
+	assert_int_equal(said.chunk.flags, CHUNK_WHOLE | CHUNK_PACKED);
+	assert_int_equal(said.chunk.length, 4999);
+	assert_int_equal(peer_end(&peer), EXIT_LOST);
+	/* The first version has no words for it. */
+	begin_pull(fixture, &peer, 1);
+	ends_with(&peer, EXIT_PROTOCOL);
+}
+
 static void what_cannot_be_opened(void **state)
 {
 	struct fixture *fixture = *state;
@@ -292,6 +343,7 @@ int main(void)
 	    TEST(a_client_that_speaks_it_is_served),
 	    TEST(without_a_hello),
 	    TEST(another_version_is_answered),
+	    TEST(it_sends_as_it_is_told),
 	    TEST(what_cannot_be_opened),
 	    TEST(a_link_of_its_own_leads_nowhere),
 	    TEST(broken_frames_end_it),

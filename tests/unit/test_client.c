@@ -322,6 +322,96 @@ static void an_agent_that_is_none(void **state)
 	ends_without_us(&peer, EXIT_LOST, "");
 }
 
+/* ---- how the sending end is to send -------------------------------------- */
+
+/* A client with wishes, up to the OPEN that an agent of that version gets. */
+static struct message_open open_of(struct fixture *fixture, struct peer *peer,
+				   enum operation operation, uint16_t version)
+{
+	union message said;
+
+	peer_client_init(peer, operation, fixture->sources, 1);
+	peer->request.target =
+	    operation == OPERATION_PUSH ? "far" : fixture->target;
+	peer->request.compression = 3;
+	peer->request.rate = version == 1 && operation == OPERATION_PULL
+				 ? 0
+				 : UINT64_C(1000000000);
+	peer_client_start(peer);
+	said = peer_hear(peer, FRAME_HELLO);
+	peer_say(peer, peer_hello(said.hello.nonce, 1, version));
+	said = peer_hear(peer, FRAME_OPEN);
+	message_open_free(&said.open);
+	return said.open;
+}
+
+static void only_a_new_agent_is_told_how_to_send(void **state)
+{
+	struct fixture *fixture = *state;
+	struct message_open open;
+	struct peer peer;
+
+	open = open_of(fixture, &peer, OPERATION_PULL, 2);
+	assert_int_equal(open.options, OPEN_SENDER);
+	assert_int_equal(open.compression, 3);
+	assert_int_equal(open.rate, 1000000000);
+	ends_without_us(&peer, EXIT_LOST, "");
+	open = open_of(fixture, &peer, OPERATION_PULL, 1);
+	assert_int_equal(open.options, 0);
+	ends_without_us(&peer, EXIT_LOST, "");
+	/* In a push the client sends. */
+	open = open_of(fixture, &peer, OPERATION_PUSH, 2);
+	assert_int_equal(open.options, 0);
+	ends_without_us(&peer, EXIT_LOST, "");
+}
+
+static void an_old_agent_keeps_to_no_rate(void **state)
+{
+	struct fixture *fixture = *state;
+	struct peer peer;
+	union message said;
+
+	peer_client_init(&peer, OPERATION_PULL, fixture->sources, 1);
+	peer.request.target = fixture->target;
+	peer.request.rate = 1000;
+	peer_client_start(&peer);
+	said = peer_hear(&peer, FRAME_HELLO);
+	peer_say(&peer, peer_hello(said.hello.nonce, 1, 1));
+	ends_with(&peer, EXIT_INCOMPATIBLE);
+}
+
+static void only_a_new_agent_gets_packed_chunks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct message_need need = {.flags = NEED_LAST};
+	struct message_ready ready = {.epoch = 33};
+	static char text[5000];
+	struct peer peer;
+	union message said;
+
+	memset(text, 'x', sizeof(text) - 1);
+	scratch_text(&fixture->scratch, "f", text);
+	for (uint16_t version = 1; version <= 2; version++) {
+		open_of(fixture, &peer, OPERATION_PUSH, version);
+		peer_hear(&peer, FRAME_OFFER);
+		peer_say(&peer, message_ready_encode(&ready));
+		peer.epoch = 33;
+		said = peer_hear(&peer, FRAME_ENTRY);
+		need.entry = said.entry->index;
+		entry_free(said.entry);
+		peer_say(&peer, message_need_encode(&need));
+		said = peer_hear(&peer, FRAME_CHUNK);
+		assert_int_equal(said.chunk.length, 4999);
+		assert_int_equal(said.chunk.flags,
+				 version == 1 ? CHUNK_WHOLE
+					      : CHUNK_WHOLE | CHUNK_PACKED);
+		if (version == 2)
+			assert_true(said.chunk.size < 100);
+		ends_without_us(&peer, EXIT_LOST, "");
+	}
+	scratch_text(&fixture->scratch, "f", "hello");
+}
+
 static void an_agent_that_refuses(void **state)
 {
 	struct peer peer;
@@ -465,6 +555,9 @@ int main(void)
 	    TEST(an_agent_is_asked_for_lanes_once),
 	    TEST(a_join_on_a_lane_that_is_up),
 	    TEST(an_agent_that_is_none),
+	    TEST(only_a_new_agent_is_told_how_to_send),
+	    TEST(an_old_agent_keeps_to_no_rate),
+	    TEST(only_a_new_agent_gets_packed_chunks),
 	    TEST(an_agent_that_refuses),
 	    TEST(an_agent_that_confirms_what_it_cannot_have),
 	    TEST(a_hostile_offer_ends_it),

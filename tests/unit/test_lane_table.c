@@ -70,6 +70,8 @@ static void the_emptiest_lane_is_taken(void **state)
 	fill(fixture, 1, 2000);
 	assert_int_equal(lane_table_roomy(table), 0);
 	assert_false(lane_table_idle(table));
+	assert_int_equal(lane_table_queued(table),
+			 3000 + 2 * FRAME_HEADER_SIZE);
 	/* A lane's queue never falls below nothing. */
 	lane_table_sent(table, 0, 1000000, 0);
 	lane_table_sent(table, 1, 2000 + FRAME_HEADER_SIZE, 0);

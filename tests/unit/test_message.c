@@ -47,6 +47,13 @@ static void handshake_comes_back(void **state)
 	message_open_free(&got.open);
 	message_open_free(&got.open); /* again: nothing */
 
+	got = come_back(message_open_encode(&open_sender));
+	assert_int_equal(got.open.options, OPEN_SENDER);
+	assert_int_equal(got.open.path_count, 1);
+	assert_int_equal(got.open.compression, COMPRESS_AUTO);
+	assert_int_equal(got.open.rate, 1234567);
+	message_open_free(&got.open);
+
 	frame = message_offer_encode(&offer);
 	assert_int_equal(decode(frame, &got), 0);
 	assert_int_equal(got.offer.flags, OFFER_SINGLE);
@@ -119,6 +126,15 @@ static void data_comes_back(void **state)
 	assert_int_equal(got.chunk.digest.bytes[15], 0x5a);
 	assert_ptr_equal(got.chunk.data, message_chunk_data(frame));
 	assert_int_equal(got.chunk.data[LEAF_SIZE - 1], 'd');
+	frame_free(frame);
+
+	frame = encoded_packed(LEAF_SIZE, 300);
+	assert_int_equal(frame->body_length, CHUNK_HEADER_SIZE + 300);
+	assert_int_equal(decode(frame, &got), 0);
+	assert_int_equal(got.chunk.length, LEAF_SIZE);
+	assert_int_equal(got.chunk.size, 300);
+	assert_int_equal(got.chunk.flags, CHUNK_PACKED);
+	assert_int_equal(got.chunk.data[299], 'p');
 	frame_free(frame);
 
 	got = come_back(message_keep_encode(&keep));

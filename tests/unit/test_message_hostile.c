@@ -121,6 +121,7 @@ static const struct change changes[] = {
     {"operation 4", FRAME_OPEN, 0, 1, 4},
     {"push to three targets", FRAME_OPEN, 0, 1, OPERATION_PUSH},
     {"unknown option", FRAME_OPEN, 1, 4, 0x80},
+    {"how to send, without a word", FRAME_OPEN, 1, 4, OPEN_SENDER},
     {"next_entry near the end", FRAME_OPEN, 37, 8, UINT64_MAX},
     {"next_seq near the end", FRAME_OPEN, 45, 8, UINT64_MAX},
     {"no path", FRAME_OPEN, 53, 2, 0},
@@ -169,7 +170,8 @@ static const struct change changes[] = {
     {"length before the end", FRAME_CHUNK, 24, 4, 99},
     {"length over a leaf", FRAME_CHUNK, 24, 4, 1 + LEAF_SIZE},
     {"whole, but not the first", FRAME_CHUNK, 28, 1, CHUNK_WHOLE},
-    {"unknown chunk flag", FRAME_CHUNK, 28, 1, 2},
+    {"packed, and no smaller", FRAME_CHUNK, 28, 1, CHUNK_PACKED},
+    {"unknown chunk flag", FRAME_CHUNK, 28, 1, 4},
     {"reserved byte of CHUNK", FRAME_CHUNK, 31, 1, 1},
     {"no range", FRAME_KEEP, 8, 2, 0},
     {"too many ranges", FRAME_KEEP, 8, 2, 65535},
@@ -215,6 +217,36 @@ static void impossible_numbers_are_refused(void **state)
 			fail_msg("accepted: %s", change->what);
 	}
 	free_samples(samples);
+}
+
+/* Of a packed leaf at least one byte, and fewer than it has. */
+static void packed_leaves_are_smaller(void **state)
+{
+	struct frame *frame = encoded_packed(100, 99);
+	struct message_open open = open_sender;
+
+	(void)state;
+	for (size_t size = 0; size <= 100; size++)
+		assert_int_equal(try(FRAME_CHUNK, frame_body(frame),
+				     CHUNK_HEADER_SIZE + size),
+				 size == 0 || size == 100 ? -1 : 0);
+	frame_free(frame);
+
+	for (unsigned level = 0; level < 256; level++) {
+		open.compression = (uint8_t)level;
+		frame = message_open_encode(&open);
+		assert_int_equal(
+		    try(FRAME_OPEN, frame_body(frame), frame->body_length),
+		    level <= COMPRESS_LEVEL_MAX || level == COMPRESS_AUTO ? 0
+									  : -1);
+		frame_free(frame);
+	}
+	/* In a push the client itself is the sender. */
+	open.operation = OPERATION_PUSH;
+	frame = message_open_encode(&open);
+	assert_int_equal(try(FRAME_OPEN, frame_body(frame), frame->body_length),
+			 -1);
+	frame_free(frame);
 }
 
 /* A part that the path's check must refuse, wherever a path comes in. */
@@ -338,6 +370,7 @@ int main(void)
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(every_byte_more_is_refused),
 	    cmocka_unit_test(impossible_numbers_are_refused),
+	    cmocka_unit_test(packed_leaves_are_smaller),
 	    cmocka_unit_test(hostile_paths_are_refused),
 	    cmocka_unit_test(only_folders_are_the_root),
 	    cmocka_unit_test(random_bodies_do_no_harm),

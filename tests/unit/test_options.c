@@ -10,8 +10,9 @@
 
 #include "cli/options.h"
 #include "tests/unit/capture.h"
+#include "transfer/message.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 20
 
 /* Parse words up to NULL, with stderr out of the way. */
 static int parse(struct options *options, const char *const *words)
@@ -102,35 +103,62 @@ static void values_arrive(void **state)
 	assert_int_equal(options.operand_count, 2);
 	assert_string_equal(options.operands[1], "b");
 	options_free(&options);
+
+	assert_int_equal(PARSE(&options, "a", "b"), 0);
+	assert_int_equal(options.compress, COMPRESS_AUTO);
+	assert_int_equal(options.bwlimit, 0);
+	options_free(&options);
+	assert_int_equal(
+	    PARSE(&options, "--compress=19", "--bwlimit", "1.5m", "a", "b"), 0);
+	assert_int_equal(options.compress, 19);
+	assert_int_equal(options.bwlimit, 1572864);
+	options_free(&options);
+	assert_int_equal(
+	    PARSE(&options, "--compress=3", "--compress=no", "a", "b"), 0);
+	assert_int_equal(options.compress, COMPRESS_NO);
+	options_free(&options);
+	assert_int_equal(PARSE(&options, "resume", "--compress=auto"), 0);
+	assert_int_equal(options.compress, COMPRESS_AUTO);
+	options_free(&options);
 }
 
 /* What is to be repeated, and not how much is to be said of it. */
 static void what_resume_repeats(void **state)
 {
 	static const char *const wanted[] = {
-	    "--port=22", "--checksum", "--option=User=x", "--stop-after=2m"};
+	    "--port=22",       "--checksum",   "--option=User=x",
+	    "--stop-after=2m", "--compress=3", "--bwlimit=10m"};
 	struct options options;
 
 	(void)state;
 	assert_int_equal(PARSE(&options, "-qP22", "--checksum", "-o", "User=x",
 			       "--json", "--progress", "--stop-after", "2m",
-			       "-v", "-r", "a", "b"),
+			       "-v", "-r", "--compress=3", "--bwlimit", "10m",
+			       "a", "b"),
 			 0);
-	assert_int_equal(options.recorded.count, 4);
-	for (size_t i = 0; i < 4; i++)
+	assert_int_equal(options.recorded.count, 6);
+	for (size_t i = 0; i < 6; i++)
 		assert_string_equal(options.recorded.values[i], wanted[i]);
 	options_free(&options);
 }
 
 static void what_is_refused(void **state)
 {
-	static const char *const cases[][5] = {
+	static const char *const cases[][6] = {
 	    {"ferry", "-Z", "a", "b"},
 	    {"ferry", "--no-such", "a", "b"},
 	    {"ferry", "a", "b", "-P"},
 	    {"ferry", "a", "b", "--timeout"},
 	    {"ferry", "--timeout=soon", "a", "b"},
 	    {"ferry", "--checksum=1", "a", "b"},
+	    {"ferry", "--compress=0", "a", "b"},
+	    {"ferry", "--compress=20", "a", "b"},
+	    {"ferry", "--compress=3x", "a", "b"},
+	    {"ferry", "--compress=", "a", "b"},
+	    {"ferry", "--compress", "fast", "a", "b"},
+	    {"ferry", "--bwlimit=much", "a", "b"},
+	    {"ferry", "--bwlimit=100b", "a", "b"},
+	    {"ferry", "verify", "--bwlimit=1m", "b"},
 	    {"ferry", "-P0", "a", "b"},
 	    {"ferry", "-P65536", "a", "b"},
 	    {"ferry", "-P-1", "a", "b"},

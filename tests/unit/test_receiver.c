@@ -485,6 +485,90 @@ static void a_damaged_chunk_is_asked_for_again(void **state)
 	rig_quiet(rig);
 }
 
+/* A packed leaf is looked at where it is written.  Its bytes are no matter
+ * here: the disk is the test. */
+static void packed(struct rig *rig, uint64_t index, uint64_t seq, uint64_t size,
+		   uint64_t leaf)
+{
+	struct frame *frame = rig_chunk(index, seq, size, leaf);
+	struct message_chunk message;
+
+	assert_int_equal(message_chunk_decode(frame, &message), 0);
+	message.flags |= CHUNK_PACKED;
+	message.size = 3;
+	message_chunk_finish(frame, &message);
+	rig_hear(rig, frame);
+}
+
+static void a_packed_chunk_is_unpacked_where_it_is_written(void **state)
+{
+	struct rig *rig = *state;
+	const uint64_t size = LEAF + 100;
+	struct digest digest = rig_leaf_digest(size, 1);
+	struct transfer_stats stats;
+	struct task *task;
+
+	begin(rig, 10, 100, "f", size);
+	packed(rig, 10, 100, size, 1);
+	task = rig_task(rig, TASK_WRITE);
+	assert_int_equal(task->write->packed, 3);
+	assert_int_equal(task->write->length, 100);
+	assert_int_equal(task->write->leaf, 1);
+	assert_true(digest_equal(&task->write->digest, &digest));
+	task->write->staged->descriptor = 9;
+	/* What came over the line. */
+	engine_stats(rig->engine, &stats);
+	assert_int_equal(stats.bytes_sent, 3);
+	/* A copy that comes meanwhile is nothing. */
+	packed(rig, 10, 100, size, 1);
+	assert_int_equal(rig_tasks(rig, TASK_WRITE), 0);
+	rig_back(rig, task);
+	chunk(rig, 10, 100, size, 0);
+	assert_int_equal(rig_seek(rig, TASK_WRITE)->write->packed, 0);
+	rig_do(rig, TASK_WRITE);
+	commit(rig, 10, size, 0);
+	rig_forget_frames(rig);
+	flush(rig);
+	rig_do(rig, TASK_GROUP);
+	assert_int_equal(rig_tasks(rig, TASK_PLACE), 1);
+}
+
+static void a_damaged_packed_chunk_is_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	struct task *task;
+
+	begin(rig, 10, 100, "f", 5);
+	for (int time = 0; time < 3; time++) {
+		packed(rig, 10, 100, 5, 0);
+		task = rig_task(rig, TASK_WRITE);
+		task->write->damaged = 1;
+		rig_back(rig, task);
+		nacked(rig, 100, NACK_DIGEST);
+	}
+	/* It was the only one, but nothing is placed. */
+	flush(rig);
+	rig_do(rig, TASK_GROUP);
+	assert_int_equal(rig_tasks(rig, TASK_PLACE), 0);
+	rig_forget_frames(rig);
+	bring(rig, 10, 100, 5);
+}
+
+/* The next sender may speak the first version, which knows of none. */
+static void version_1_has_no_packed_chunks(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_end(rig);
+	rig_init(rig);
+	rig->config.version = 1;
+	rig_start(rig, receiver_create);
+	begin(rig, 10, 100, "f", 5);
+	packed(rig, 10, 100, 5, 0);
+	assert_int_equal(rig->failed, EXIT_PROTOCOL);
+	assert_string_equal(rig->why, "bad CHUNK frame");
+}
+
 static void what_is_committed_must_be_what_was_stored(void **state)
 {
 	struct rig *rig = *state;
@@ -1049,6 +1133,9 @@ int main(void)
 	    TEST(frames_of_another_session_are_dropped),
 	    TEST(a_second_version_waits_for_the_first),
 	    TEST(a_damaged_chunk_is_asked_for_again),
+	    TEST(a_packed_chunk_is_unpacked_where_it_is_written),
+	    TEST(a_damaged_packed_chunk_is_asked_for_again),
+	    TEST(version_1_has_no_packed_chunks),
 	    TEST(what_is_committed_must_be_what_was_stored),
 	    TEST(staged_leaves_are_kept_if_the_disk_agrees),
 	    TEST(a_staged_leaf_that_rotted_comes_again),

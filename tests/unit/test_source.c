@@ -416,6 +416,36 @@ static void reads_a_small_file_whole(void **state)
 		     (const uint8_t *)"hello", 5);
 }
 
+/* The chunk that was read becomes smaller, if it can. */
+static void packs_what_was_read(void **state)
+{
+	struct reading *reading = *state;
+	uint8_t *bytes = scratch_bytes(5000, 1);
+
+	for (int shrinks = 0; shrinks < 2; shrinks++) {
+		struct message_chunk chunk;
+		struct task *task;
+
+		if (shrinks)
+			memset(bytes, 'x', 5000);
+		scratch_write(&reading->scratch, "f", bytes, 5000);
+		task = read_leaf(reading, only_file(reading, "f"), 0, LAST);
+		task->type = TASK_PACK;
+		task->read->level = 3;
+		source_run(reading->source, task);
+		assert_int_equal(task->error, 0);
+		assert_int_equal(
+		    message_chunk_decode(task->read->chunk, &chunk), 0);
+		assert_int_equal(chunk.length, 5000);
+		assert_int_equal(chunk.flags & CHUNK_PACKED,
+				 shrinks ? CHUNK_PACKED : 0);
+		assert_int_equal(task->read->packed, shrinks ? chunk.size : 0);
+		assert_int_equal(task->read->duration > 0, shrinks);
+		task_free(task);
+	}
+	free(bytes);
+}
+
 /* More files at once than are kept open. */
 static void reads_many_files_in_turn(void **state)
 {
@@ -765,6 +795,7 @@ int main(void)
 	    TEST(counts),
 	    TEST(reads_leaves),
 	    TEST(reads_a_small_file_whole),
+	    TEST(packs_what_was_read),
 	    TEST(reads_many_files_in_turn),
 	    TEST(reads_the_depths),
 	    TEST(notices_a_change_before),

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "tests/sim/fail_io.h"
 #include "tests/unit/scratch.h"
@@ -464,6 +465,70 @@ static void files_of_one_chunk_and_none(void **state)
 	assert_int_equal(rig_examine(rig, empty), EXAMINE_SAME);
 	rig_forget(rig, file);
 	rig_forget(rig, empty);
+}
+
+static void packed_leaves_are_unpacked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rig *rig = open_folder(fixture);
+	const size_t size = LEAF_SIZE + 500;
+	uint8_t *bytes = calloc(1, size), packed[1000];
+	struct rig_entry *file;
+	size_t packed_size;
+	struct task *task;
+
+	bytes[7] = bytes[LEAF_SIZE + 7] = 7;
+	file = rig_file(rig, "f", bytes, size);
+	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
+	for (uint64_t leaf = 0; leaf < 2; leaf++) {
+		packed_size = ZSTD_compress(packed, sizeof(packed),
+					    bytes + leaf * LEAF_SIZE,
+					    leaf_length(size, leaf), 1);
+		task = rig_write_packed(rig, file, leaf, packed, packed_size);
+		assert_int_equal(task->error, 0);
+		assert_false(task->write->damaged);
+		task_free(task);
+	}
+	assert_int_equal(rig_group(rig, file, 0, 2, RIG_PLAN), 0);
+	rig_finish(rig, file);
+	scratch_holds(&fixture->scratch, "d/f", bytes, size);
+	rig_forget(rig, file);
+	free(bytes);
+}
+
+/* Nothing is written of what cannot be unpacked, or is not what it should be:
+ * no file is even made. */
+static void damaged_packed_leaves_are_not_written(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rig *rig = open_folder(fixture);
+	struct rig_entry *file = rig_file(rig, "f", "1111111111111111", 16);
+	char packed[100], text[200];
+	static const char *const wrong[] = {
+	    "111111111111111", "11111111111111111", "1111111111111112", ""};
+	struct task *task;
+	size_t size;
+
+	assert_int_equal(rig_examine(rig, file), EXAMINE_EMPTY);
+	for (size_t i = 0; i < 5; i++) {
+		size = i < 4 ? ZSTD_compress(packed, sizeof(packed), wrong[i],
+					     strlen(wrong[i]), 1)
+			     : (size_t)snprintf(packed, sizeof(packed), "junk");
+		task = rig_write_packed(rig, file, 0, packed, size);
+		assert_int_equal(task->error, 0);
+		assert_true(task->write->damaged);
+		task_free(task);
+		assert_false(
+		    scratch_exists(&fixture->scratch, staged_path("f", text)));
+	}
+	size = ZSTD_compress(packed, sizeof(packed), "1111111111111111", 16, 1);
+	task = rig_write_packed(rig, file, 0, packed, size);
+	assert_false(task->write->damaged);
+	task_free(task);
+	assert_int_equal(rig_group(rig, file, 0, 1, RIG_PLAN), 0);
+	rig_finish(rig, file);
+	scratch_holds(&fixture->scratch, "d/f", "1111111111111111", 16);
+	rig_forget(rig, file);
 }
 
 static void leaves_are_kept_of_the_old_file(void **state)
@@ -1004,6 +1069,8 @@ int main(void)
 	    TEST(missing_parents_are_made),
 	    TEST(nothing_shows_before_all_is_there),
 	    TEST(files_of_one_chunk_and_none),
+	    TEST(packed_leaves_are_unpacked),
+	    TEST(damaged_packed_leaves_are_not_written),
 	    TEST(leaves_are_kept_of_the_old_file),
 	    TEST(staged_leaves_are_written_once_more),
 	    TEST(hashes_what_is_there),

@@ -135,9 +135,65 @@ static void no_size_is_longer_than_ten_characters(void **state)
 	}
 }
 
+static void rates_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t rate;
+	} cases[] = {
+	    {"0", 0},
+	    {"1", 1024},
+	    {"500", 512000},
+	    {"1.5", 1536},
+	    {"512b", 512},
+	    {"2K", 2048},
+	    {"2KiB", 2048},
+	    {"2kb", 2000},
+	    {"1.5m", 1572864},
+	    {"10MB", 10000000},
+	    {"1g", 1 << 30},
+	    {"0.001t", 1099511627},
+	    {"1p", UINT64_C(1) << 50},
+	    {"1024p", UINT64_C(1) << 60},
+	    {"0m", 0},
+	};
+	static const char *const wrong[] = {"",
+					    "-1",
+					    "k",
+					    "1x",
+					    "1kk",
+					    "1bb",
+					    "1bib",
+					    "1ki",
+					    "511b",
+					    "0.1",
+					    "1 k",
+					    "1k ",
+					    "1,5",
+					    "2000p",
+					    "1e3",
+					    ".",
+					    "99999999999999999999999"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t rate = 1;
+
+		assert_int_equal(rate_parse(cases[i].text, &rate), 0);
+		assert_int_equal(rate, cases[i].rate);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		uint64_t rate;
+
+		if (rate_parse(wrong[i], &rate) != -1)
+			fail_msg("accepted: %s", wrong[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rates_are_read),
 	    cmocka_unit_test(times_are_read),
 	    cmocka_unit_test(what_is_no_time_is_refused),
 	    cmocka_unit_test(times_are_written),

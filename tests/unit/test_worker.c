@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Goal: tasks of one queue are done one after another in the order in which
- * they were given, queues do not wait for one another, and all tasks come back.
+ * they were given, but for those that are packed; queues do not wait for one
+ * another, and all tasks come back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,7 +36,7 @@ static void run(void *cookie, struct task *task)
 
 	if (running > work->most)
 		work->most = running;
-	if (task->type == TASK_GROUP)
+	if (task->type == TASK_GROUP || task->type == TASK_PACK)
 		while (!work->gate)
 			nanosleep(&(struct timespec){0, 1000000}, NULL);
 	work->done[atomic_fetch_add(&work->done_count, 1)] = task;
@@ -98,6 +100,35 @@ static void queues_do_not_wait_for_one_another(void **state)
 	free(work);
 }
 
+/* With more than one processor, the second does not wait for the first. */
+static void packing_is_done_by_several(void **state)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	struct inbox *inbox = inbox_create();
+	struct workers *workers = workers_create(inbox, run, work);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned wanted = processors < 4 ? (unsigned)processors : 4;
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++)
+		workers_put(workers, task_create(TASK_PACK));
+	while (work->running[QUEUE_PACK] < wanted)
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	work->gate = 1;
+	for (size_t i = 0; i < 10; i++)
+		task_free(next_done(inbox));
+	assert_int_equal(work->most, wanted);
+	/* And again, when all of them wait. */
+	for (size_t i = 0; i < 10; i++)
+		workers_put(workers, task_create(TASK_PACK));
+	for (size_t i = 0; i < 10; i++)
+		task_free(next_done(inbox));
+	assert_true(work->most <= wanted);
+	workers_free(workers);
+	inbox_free(inbox);
+	free(work);
+}
+
 /* Nothing is left out when the session is over. */
 static void all_are_done_at_the_end(void **state)
 {
@@ -126,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_after_another),
 	    cmocka_unit_test(queues_do_not_wait_for_one_another),
+	    cmocka_unit_test(packing_is_done_by_several),
 	    cmocka_unit_test(all_are_done_at_the_end),
 	};
 
