@@ -372,8 +372,8 @@ usage_error()
 	run jq -r 'select(.event == "done") | keys_unsorted | .[1:] | join(" ")' \
 	    json
 	assert_output "transfer status code files files_skipped bytes\
- bytes_sent bytes_reused chunks_resent retries reconnects lanes resumed\
- verified seconds errors"
+ bytes_sent bytes_reused chunks_resent retries reconnects lanes transport\
+ resumed verified seconds errors"
 	run tail -n 1 messages
 	assert_output --partial '1 file, 8 B'
 }
