@@ -160,6 +160,7 @@ static void the_first_lane_may_go(void **state)
 	join(fixture, &further);
 	is_joined(fixture, &further);
 	shutdown(fixture->first.descriptor, SHUT_WR);
+	assert_null(peer_next(&fixture->first)); /* it has seen that */
 	push_over(fixture, &further, &further);
 	assert_int_equal(peer_end(&further), EXIT_DONE);
 	assert_int_equal(peer_end(&fixture->first), EXIT_DONE);

@@ -149,20 +149,23 @@ static void *run_close(void *lane)
 static int teardown(void **state)
 {
 	struct fixture *fixture = *state;
-	pthread_t threads[2000];
+	static pthread_t threads[2000];
+	static struct lane *closed[2000];
 
 	/* Both ends of a lane wait for each other's end. */
 	for (size_t i = 0; i < 2000; i++) {
-		if (fixture->far_lanes[i] != NULL)
+		closed[i] = fixture->far_lanes[i];
+		if (closed[i] != NULL)
 			assert_int_equal(pthread_create(&threads[i], NULL,
-							run_close,
-							fixture->far_lanes[i]),
+							run_close, closed[i]),
 					 0);
 	}
 	session_release(&fixture->session);
 	for (size_t i = 0; i < 2000; i++) {
-		if (fixture->far_lanes[i] != NULL)
+		if (closed[i] != NULL)
 			pthread_join(threads[i], NULL);
+		else /* it was made meanwhile */
+			lane_close(fixture->far_lanes[i]);
 	}
 	inbox_free(fixture->far);
 	assert_int_equal(count_entries("/proc/self/task"), fixture->tasks);
