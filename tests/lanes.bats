@@ -447,7 +447,7 @@ only_one()
 		$1 "$FERRY" "\$@"
 	END
 	chmod 755 remote
-	FERRY_REMOTE=$PWD/remote
+	export FERRY_REMOTE=$PWD/remote
 }
 
 join_in_vain()

@@ -7,8 +7,8 @@
 #
 #	FERRY=/path/to/ferry SIM=/path/to/sim tests/soak/soak.sh
 #
-# FERRY_SOAK_SEEDS, FERRY_SOAK_KILLS and FERRY_SOAK_REKEYS are the numbers.  The first failure
-# ends it, with what is needed to see it again.
+# FERRY_SOAK_SEEDS, FERRY_SOAK_KILLS and FERRY_SOAK_REKEYS are the numbers.  The
+# first failure ends it, with what is needed to see it again.
 set -euo pipefail
 
 tests=$(cd "$(dirname "$0")/.." && pwd)
