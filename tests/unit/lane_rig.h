@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,31 @@ static inline unsigned count_entries(const char *path)
 		count++;
 	closedir(folder);
 	return count;
+}
+
+static inline void *do_nothing(void *cookie)
+{
+	return cookie;
+}
+
+/* The same before a test; a sanitizer's own thread begins with the first. */
+static inline unsigned count_tasks(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+	pthread_join(thread, NULL);
+	return count_entries("/proc/self/task");
+}
+
+/* So many are there again; one that was joined may take a moment to go. */
+static inline void assert_entries(const char *path, unsigned expected)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	for (int i = 0; i < 10000 && count_entries(path) != expected; i++)
+		nanosleep(&pause, NULL);
+	assert_int_equal(count_entries(path), expected);
 }
 
 /* The next event but LANE_SENT and LANE_HEARD, within a minute. */

@@ -45,7 +45,7 @@ static int setup(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	assert_non_null(fixture);
-	fixture->tasks = count_entries("/proc/self/task");
+	fixture->tasks = count_tasks();
 	fixture->descriptors = count_entries("/proc/self/fd");
 	pthread_mutex_init(&fixture->lock, NULL);
 	fixture->inbox = inbox_create();
@@ -60,8 +60,8 @@ static int teardown(void **state)
 	lane_close(fixture->lane);
 	inbox_free(fixture->inbox);
 	pthread_mutex_destroy(&fixture->lock);
-	assert_int_equal(count_entries("/proc/self/task"), fixture->tasks);
-	assert_int_equal(count_entries("/proc/self/fd"), fixture->descriptors);
+	assert_entries("/proc/self/task", fixture->tasks);
+	assert_entries("/proc/self/fd", fixture->descriptors);
 	/* No child is left, not even a dead one. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);

@@ -32,7 +32,7 @@ static int setup(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	assert_non_null(fixture);
-	fixture->tasks = count_entries("/proc/self/task");
+	fixture->tasks = count_tasks();
 	fixture->descriptors = count_entries("/proc/self/fd");
 	fixture->inbox = inbox_create();
 	fixture->door =
@@ -48,8 +48,8 @@ static int teardown(void **state)
 
 	lane_door_close(fixture->door);
 	inbox_free(fixture->inbox);
-	assert_int_equal(count_entries("/proc/self/task"), fixture->tasks);
-	assert_int_equal(count_entries("/proc/self/fd"), fixture->descriptors);
+	assert_entries("/proc/self/task", fixture->tasks);
+	assert_entries("/proc/self/fd", fixture->descriptors);
 	free(fixture);
 	return 0;
 }
@@ -308,8 +308,7 @@ static void nonsense_is_sent_away(void **state)
 	is_sent_away(visitor); /* it says nothing */
 	assert_int_equal(inbox_take(fixture->inbox, &event, 0), 0);
 	/* What they brought is not kept. */
-	assert_int_equal(count_entries("/proc/self/fd"),
-			 fixture->descriptors + 2);
+	assert_entries("/proc/self/fd", fixture->descriptors + 2);
 }
 
 /* Of three the first two count; what was one too many is not kept. */
@@ -325,8 +324,7 @@ static void more_than_two_are_not_kept(void **state)
 	close(taken.out);
 	lane_door_answer(&taken, 0);
 	is_sent_away(visitor);
-	assert_int_equal(count_entries("/proc/self/fd"),
-			 fixture->descriptors + 2);
+	assert_entries("/proc/self/fd", fixture->descriptors + 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

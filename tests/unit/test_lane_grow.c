@@ -31,9 +31,9 @@ struct fixture {
 	struct transfer_observer observer;
 	struct transfer_stats stats;
 	uint64_t now;
-	struct inbox *far; /* what the client says, on any lane */
-	struct lane *far_lanes[2000];
-	struct frame *first_words; /* of a far end that SPEAKs FIRST */
+	struct inbox *far;            /* what the client says, on any lane */
+	struct lane *far_lanes[2000]; /* under lock */
+	struct frame *first_words;    /* of a far end that SPEAKs FIRST */
 
 	pthread_mutex_t lock; /* of what follows */
 	enum how how[KINDS];
@@ -64,10 +64,12 @@ static void give_lane(struct fixture *fixture, struct inbox *inbox, uint32_t id,
 
 	make_sockets(pair);
 	result->lane = lane_fd_create(inbox, id, pair[0], pair[0], 0);
+	assert_non_null(result->lane);
+	pthread_mutex_lock(&fixture->lock);
 	fixture->far_lanes[far_id] =
 	    lane_fd_create(fixture->far, far_id, pair[1], pair[1], 0);
-	assert_non_null(result->lane);
 	assert_non_null(fixture->far_lanes[far_id]);
+	pthread_mutex_unlock(&fixture->lock);
 }
 
 /* The far end knows a lane by the client's id. */
@@ -109,7 +111,7 @@ static int setup(void **state)
 
 	assert_non_null(fixture);
 	*state = fixture;
-	fixture->tasks = count_entries("/proc/self/task");
+	fixture->tasks = count_tasks();
 	fixture->descriptors = count_entries("/proc/self/fd");
 	pthread_mutex_init(&fixture->lock, NULL);
 	fixture->observer.cookie = fixture;
@@ -154,7 +156,9 @@ static int teardown(void **state)
 
 	/* Both ends of a lane wait for each other's end. */
 	for (size_t i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&fixture->lock);
 		closed[i] = fixture->far_lanes[i];
+		pthread_mutex_unlock(&fixture->lock);
 		if (closed[i] != NULL)
 			assert_int_equal(pthread_create(&threads[i], NULL,
 							run_close, closed[i]),
@@ -168,8 +172,8 @@ static int teardown(void **state)
 			lane_close(fixture->far_lanes[i]);
 	}
 	inbox_free(fixture->far);
-	assert_int_equal(count_entries("/proc/self/task"), fixture->tasks);
-	assert_int_equal(count_entries("/proc/self/fd"), fixture->descriptors);
+	assert_entries("/proc/self/task", fixture->tasks);
+	assert_entries("/proc/self/fd", fixture->descriptors);
 	pthread_mutex_destroy(&fixture->lock);
 	free(fixture);
 	return 0;
