@@ -272,7 +272,7 @@ refusing_server()
 @test "a server that lets a session in per connection: MaxSessions 1" {
 	with_sshd 'MaxSessions 1'
 	make_file src $((12 * MIB))
-	for_each_transport file_each_way
+	for_each_transport refusing_server
 	assert_nothing_left
 }
 
