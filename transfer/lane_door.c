@@ -153,8 +153,12 @@ static void *run(void *cookie)
 			admit(door, socket);
 		else if (errno != EINTR && errno != ECONNABORTED &&
 			 errno != EAGAIN)
-			return NULL; /* no descriptors: nobody gets in */
+			break; /* no descriptors */
 	}
+	/* Nobody gets in, and nobody shall wait for it. */
+	close(door->listener);
+	door->listener = -1;
+	return NULL;
 }
 
 static int listen_at(const uint8_t token[LANES_TOKEN_SIZE])
@@ -226,7 +230,8 @@ void lane_door_close(struct lane_door *door)
 		close(visitor.out);
 		lane_door_answer(&visitor, 0);
 	}
-	close(door->listener);
+	if (door->listener != -1)
+		close(door->listener);
 	close(door->stop);
 	pthread_mutex_destroy(&door->lock);
 	free(door);

@@ -3,6 +3,7 @@
  * Goal: whoever knows the token gets in with both descriptors, all others are
  * sent away, and no descriptor is left of any of them.
  */
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -232,19 +233,32 @@ static void who_waits_at_the_end_is_sent_away(void **state)
 /* ---- who is no agent ------------------------------------------------------
  */
 
-static int go_to(const struct fixture *fixture)
+static int make_visitor(void)
 {
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	char *at = name.sun_path + 1;
 	int visitor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	assert_int_not_equal(visitor, -1);
+	return visitor;
+}
+
+static void go_to_with(const struct fixture *fixture, int visitor)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	char *at = name.sun_path + 1;
+
 	at += sprintf(at, "ferry-");
 	for (size_t i = 0; i < LANES_TOKEN_SIZE; i++)
 		at += sprintf(at, "%02x", fixture->token[i]);
 	assert_int_equal(connect(visitor, (struct sockaddr *)&name,
 				 (socklen_t)(at - (char *)&name)),
 			 0);
+}
+
+static int go_to(const struct fixture *fixture)
+{
+	int visitor = make_visitor();
+
+	go_to_with(fixture, visitor);
 	return visitor;
 }
 
@@ -327,6 +341,24 @@ static void more_than_two_are_not_kept(void **state)
 	assert_entries("/proc/self/fd", fixture->descriptors + 2);
 }
 
+/* Where no descriptor is to be had, nobody is kept waiting. */
+static void a_door_that_cannot_open(void **state)
+{
+	struct fixture *fixture = *state;
+	int visitor = make_visitor(), next = dup(visitor);
+	struct rlimit before, none;
+
+	assert_int_not_equal(next, -1);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	go_to_with(fixture, visitor);
+	is_sent_away(visitor);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -340,6 +372,7 @@ int main(void)
 	    TEST(who_waits_at_the_end_is_sent_away),
 	    TEST(nonsense_is_sent_away),
 	    TEST(more_than_two_are_not_kept),
+	    TEST(a_door_that_cannot_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
