@@ -21,8 +21,7 @@ static int take_open(struct session *session, const struct frame *frame,
 		     struct message_open *open)
 {
 	if (message_open_decode(frame, open) == 0) {
-		if (session->version >= 2 ||
-		    (open->options & OPEN_SENDER) == 0)
+		if (session->version >= 2 || (open->options & OPEN_SENDER) == 0)
 			return 0;
 		message_open_free(open);
 	}

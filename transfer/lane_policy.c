@@ -18,8 +18,13 @@
 /* and on a long way it moves no more than what sshd grants a channel in each
  * round trip. */
 #define WINDOW       ((uint64_t)2 << 20)
-/* What is left must take so long for another lane to be worth its log-in. */
-#define WORTH        SECOND
+/* What is left must take so many seconds for another lane to be worth its
+ * log-in: the first beside the first, and more of them.  Near by these seldom
+ * help, for the processor is the limit, and a key exchange takes half a second
+ * of it. */
+#define WORTH_FIRST  1
+#define WORTH_MORE   1
+#define WORTH_NEAR   5
 /* So long a number of lanes is looked at. */
 #define STEP         (2 * SECOND)
 /* A step must bring so much more, in percent. */
@@ -66,10 +71,11 @@ static uint64_t left(const struct lane_policy_view *view)
 					     : 0;
 }
 
-/* 1 if the rest takes long enough at this rate. */
-static int is_worth(const struct lane_policy_view *view, uint64_t per_second)
+/* 1 if the rest takes more than so many seconds at this rate. */
+static int is_worth(const struct lane_policy_view *view, uint64_t per_second,
+		    unsigned seconds)
 {
-	return left(view) / (WORTH / SECOND) > per_second;
+	return left(view) / seconds > per_second;
 }
 
 /* What the first lane cannot do in a second, as far as that is known without
@@ -88,7 +94,8 @@ static void look_first(struct lane_policy *policy,
 	uint64_t age = view->now - policy->began;
 
 	if (left(view) < long_bytes(view) &&
-	    (age < FIRST_LOOK || !is_worth(view, rate(view->confirmed, age))))
+	    (age < FIRST_LOOK ||
+	     !is_worth(view, rate(view->confirmed, age), WORTH_FIRST)))
 		return;
 	policy->wanted =
 	    view->round_trip < LANE_POLICY_LONG_TRIP ? 1 : LANE_POLICY_FAR;
@@ -104,7 +111,9 @@ static void look_again(struct lane_policy *policy,
 	if (age < STEP || view->up < policy->wanted)
 		return;
 	now_rate = rate(view->confirmed - policy->step_confirmed, age);
-	if (!is_worth(view, now_rate))
+	if (!is_worth(view, now_rate,
+		      view->round_trip < LANE_POLICY_LONG_TRIP ? WORTH_NEAR
+							       : WORTH_MORE))
 		return;
 	if (now_rate < policy->best / 100 * GROWTH) {
 		policy->settled = 1;
