@@ -221,45 +221,57 @@ static int processor_has_aes(void)
 #endif
 }
 
-/* The "ciphers" line of ssh -G, with an option more; malloc'd, or NULL. */
-static char *configured_ciphers(const struct ssh_command *command,
-				const char *option)
+/* ssh -G with an option more, begun; or NULL. */
+static FILE *begin_query(const struct ssh_command *command, const char *option)
 {
 	const char *words[] = {"-G", option, "--", command->host};
 	char *program =
 	    escape_for_shell((const char *const *)command->program.items,
 			     command->program.count);
 	char *rest = escape_for_shell(words, 4);
-	char *line = NULL, *found = NULL, *text = NULL;
-	size_t size = 0;
+	char *text = NULL;
 	FILE *output = NULL;
 
 	if (program != NULL && rest != NULL &&
 	    asprintf(&text, "exec %s %s 2>/dev/null </dev/null", program,
 		     rest) >= 0)
 		output = popen(text, "re");
-	while (output != NULL && getline(&line, &size, output) != -1) {
-		if (found == NULL && strncmp(line, "ciphers ", 8) == 0)
-			found = strdup(line);
-	}
-	if (output != NULL)
-		pclose(output);
-	free(line);
 	free(text);
 	free(rest);
 	free(program);
+	return output;
+}
+
+/* Its "ciphers" line, malloc'd; or NULL. */
+static char *end_query(FILE *output)
+{
+	char *line = NULL, *found = NULL;
+	size_t size = 0;
+
+	if (output == NULL)
+		return NULL;
+	while (getline(&line, &size, output) != -1) {
+		if (found == NULL && strncmp(line, "ciphers ", 8) == 0)
+			found = strdup(line);
+	}
+	pclose(output);
+	free(line);
 	return found;
 }
 
 void ssh_command_prefer_fast(struct ssh_command *command)
 {
 	char *configured, *plain;
+	FILE *first, *second;
 
 	if (command->chosen || !processor_has_aes())
 		return;
 	command->chosen = 1; /* by what follows */
-	configured = configured_ciphers(command, "-oBatchMode=yes");
-	plain = configured_ciphers(command, "-Fnone");
+	/* Both at once. */
+	first = begin_query(command, "-oBatchMode=yes");
+	second = begin_query(command, "-Fnone");
+	configured = end_query(first);
+	plain = end_query(second);
 	if (configured != NULL && plain != NULL &&
 	    strcmp(configured, plain) == 0 &&
 	    add_pair(&command->fast, "-o", FAST_CIPHERS) != 0)

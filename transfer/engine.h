@@ -22,11 +22,9 @@
  *             ... do it ...
  */
 enum engine_event_type {
-	EVENT_LANE_UP,   /* lane, bulk; frames may flow on it */
-	EVENT_LANE_DOWN, /* lane; what was sent on it may be lost */
-	EVENT_LANE_SENT, /* lane; bytes more have left its queue */
-	EVENT_LANE_DUE,  /* until; a bulk lane is being made, so chunks wait for
-			    it, but no longer */
+	EVENT_LANE_UP,    /* lane, bulk; frames may flow on it */
+	EVENT_LANE_DOWN,  /* lane; what was sent on it may be lost */
+	EVENT_LANE_SENT,  /* lane; bytes more have left its queue */
 	EVENT_LANE_HEARD, /* lane; bytes came that are no whole frame yet: told
 			     about once a second, so that a slow lane is not
 			     taken for a dead one */
@@ -45,7 +43,6 @@ struct engine_event {
 	uint32_t lane; /* 0..LANES_MAX-1 */
 	int bulk;      /* while it is up, chunks go only on such lanes */
 	size_t bytes;
-	uint64_t until; /* as now */
 	struct frame *frame;
 	struct task *task;
 	struct lane_made *made;

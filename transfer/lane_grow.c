@@ -26,8 +26,6 @@
 #include "transfer/thread.h"
 
 #define STEP_TIME ((uint64_t)30 * 1000 * 1000 * 1000)
-/* On this machine an ssh child is there after 0.2 to 0.4 s. */
-#define DUE_TIME  ((uint64_t)500 * 1000 * 1000)
 /* They share a TCP connection, so more than a few bring nothing. */
 #define QUICK_MAX 3
 
@@ -64,7 +62,6 @@ struct lane_grow {
 	unsigned kind;    /* the next lane is of it */
 	int kind_came_up; /* one of it did */
 	unsigned quick;   /* lanes of the quick kind that were tried */
-	int announced;    /* the engine waits, or waited, for a bulk lane */
 	enum door door;
 	uint64_t asked; /* when LANES was said */
 	uint8_t token[LANES_TOKEN_SIZE];
@@ -190,15 +187,6 @@ static int is_awaited(const struct lane_grow *grow, unsigned kind)
 	return 0;
 }
 
-/* No bulk lane comes, or not this one: chunks wait no longer. */
-static void revoke_bulk(struct lane_grow *grow)
-{
-	const struct engine_event event = {.type = EVENT_LANE_DUE};
-
-	if (grow->announced && !grow->kind_came_up)
-		inbox_put(grow->session->inbox, &event);
-}
-
 /* It will not come up.  text may be NULL. */
 static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 {
@@ -207,7 +195,6 @@ static void refused(struct lane_grow *grow, uint32_t number, const char *text)
 	grow->view.making--;
 	tell(grow, LANE_REFUSED, growing, text);
 	lane_set_lose(&grow->session->lanes, number);
-	revoke_bulk(grow);
 	if (growing->kind != grow->kind)
 		return; /* known already */
 	/* Of many that come at once a server may drop some. */
@@ -450,20 +437,6 @@ static uint64_t end_overdue(struct lane_grow *grow, uint64_t now)
 	return soonest;
 }
 
-/* What the first lane would encrypt meanwhile costs several times what it costs
- * on the lane that comes, and the time of both. */
-static void announce_bulk(struct lane_grow *grow)
-{
-	struct engine_event event = {.type = EVENT_LANE_DUE};
-
-	if (grow->announced || is_far(grow) ||
-	    !transfer_carrier_bulk(grow->carrier, grow->kind))
-		return;
-	grow->announced = 1;
-	event.until = grow->view.now + DUE_TIME;
-	inbox_put(grow->session->inbox, &event);
-}
-
 static uint64_t pulse(struct lane_crew *crew, uint64_t now,
 		      const struct transfer_stats *stats)
 {
@@ -482,8 +455,6 @@ static uint64_t pulse(struct lane_crew *crew, uint64_t now,
 			       : stats->total_bytes;
 	overdue = end_overdue(grow, now);
 	more = lane_policy_ask(&grow->policy, &grow->view);
-	if (more > 0)
-		announce_bulk(grow);
 	while (more > 0 && make_one(grow) == 0)
 		more--;
 	deadline = lane_policy_deadline(&grow->policy, now);

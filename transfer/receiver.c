@@ -328,7 +328,6 @@ static void receiver_handle(struct engine *engine,
 		task_done(receiver, event->task);
 		break;
 	case EVENT_TIME:
-	case EVENT_LANE_DUE:
 	case EVENT_LANE_MADE:
 		break;
 	}

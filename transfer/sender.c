@@ -453,9 +453,6 @@ static void sender_handle(struct engine *engine,
 	case EVENT_TASK:
 		task_done(sender, event->task);
 		break;
-	case EVENT_LANE_DUE:
-		sender->held_until = event->until;
-		break;
 	case EVENT_TIME:
 	case EVENT_LANE_MADE:
 		break;
@@ -480,8 +477,6 @@ static uint64_t sender_deadline(const struct engine *engine)
 		return UINT64_MAX;
 	if (sender->next_scan < soonest)
 		soonest = sender->next_scan;
-	if (sender_held(sender) && sender->held_until < soonest)
-		soonest = sender->held_until;
 	if (sender->stats_sent + STATS_INTERVAL < soonest)
 		soonest = sender->stats_sent + STATS_INTERVAL;
 	if (pace_deadline(&sender->pace) < soonest)

@@ -197,16 +197,8 @@ static void flush_if_blocked(struct sender *sender)
 				: message_empty(FRAME_FLUSH));
 }
 
-int sender_held(const struct sender *sender)
-{
-	return sender->now < sender->held_until &&
-	       sender->lanes.bulk_count == 0;
-}
-
 void sender_pump(struct sender *sender)
 {
-	if (sender_held(sender))
-		return;
 	sender_resend(sender);
 	while (sender->queue != NULL && !sender->outbox.closed &&
 	       sender->reads < READS_MAX &&

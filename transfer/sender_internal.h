@@ -116,9 +116,8 @@ struct sender {
 	struct line line;  /* for COMPRESS_AUTO */
 	int walking;       /* a walk task is out */
 	int walk_ended;
-	int unflushed;       /* something was sent since the last FLUSH */
-	uint64_t chunks;     /* sent, with those sent again */
-	uint64_t held_until; /* chunks wait for a bulk lane */
+	int unflushed;   /* something was sent since the last FLUSH */
+	uint64_t chunks; /* sent, with those sent again */
 	int bye_sent;
 	uint64_t stats_sent; /* when */
 
@@ -179,8 +178,6 @@ void sender_keep(struct sender *, struct outgoing *);
 
 /* sender_chunk.c: reading and sending */
 void sender_pump(struct sender *);
-/* 1 if chunks wait for a lane that is being made. */
-int sender_held(const struct sender *);
 /* A new one for a leaf; NULL: the session has failed. */
 struct task *sender_read_task(struct sender *, struct outgoing *,
 			      uint64_t leaf);

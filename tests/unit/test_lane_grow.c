@@ -36,8 +36,6 @@ struct fixture {
 	struct frame *first_words;    /* of a far end that SPEAKs FIRST */
 
 	pthread_mutex_t lock; /* of what follows */
-	unsigned dues;        /* EVENT_LANE_DUE */
-	uint64_t due_until;   /* the last one's */
 	enum how how[KINDS];
 	unsigned calls[KINDS]; /* of further */
 
@@ -196,11 +194,6 @@ static int handle(struct fixture *fixture, struct engine_event *event)
 	int wanted;
 
 	event->now = fixture->now;
-	if (event->type == EVENT_LANE_DUE) {
-		fixture->dues++;
-		fixture->due_until = event->until;
-		return 0;
-	}
 	wanted = lane_set_sift(&session->lanes, event) &&
 		 crew->operations->take(crew, event);
 	if (wanted && event->type == EVENT_LANE_DOWN)
@@ -212,13 +205,8 @@ static int handle(struct fixture *fixture, struct engine_event *event)
 /* The same with the next one. */
 static int turn(struct fixture *fixture, struct engine_event *event)
 {
-	int wanted;
-
-	do {
-		*event = next_event(fixture->session.inbox);
-		wanted = handle(fixture, event);
-	} while (event->type == EVENT_LANE_DUE);
-	return wanted;
+	*event = next_event(fixture->session.inbox);
+	return handle(fixture, event);
 }
 
 /* The same until something is for the engine. */
@@ -643,50 +631,6 @@ static void a_kind_stays_while_one_of_it_may_come_up(void **state)
 	assert_int_equal(fixture->calls[1], 0);
 }
 
-/* ---- chunks wait --------------------------------------------------------- */
-
-static void chunks_wait_for_a_bulk_lane(void **state)
-{
-	struct fixture *fixture = *state;
-
-	fixture->carrier.bulk = 1;
-	begin(fixture);
-	open_door(fixture);
-	come_up(fixture, JOIN_BULK);
-	assert_int_equal(fixture->dues, 1);
-	assert_int_equal(fixture->due_until, fixture->now + SECOND / 2);
-	come_up(fixture, JOIN_BULK);
-	assert_int_equal(fixture->dues, 1);
-}
-
-static void chunks_wait_for_no_other(void **state)
-{
-	struct fixture *fixture = *state;
-
-	begin(fixture);
-	open_door(fixture);
-	come_up(fixture, 0);
-	assert_int_equal(fixture->dues, 0);
-}
-
-static void chunks_wait_no_longer_when_it_is_refused(void **state)
-{
-	struct fixture *fixture = *state;
-
-	fixture->carrier.bulk = 1;
-	fixture->carrier.lanes = 1;
-	fixture->how[0] = FAIL;
-	begin(fixture);
-	open_door(fixture);
-	turn_until(fixture, LANE_REFUSED, 1);
-	while (fixture->dues < 2) {
-		struct engine_event event = next_event(fixture->session.inbox);
-
-		handle(fixture, &event);
-	}
-	assert_int_equal(fixture->due_until, 0);
-}
-
 /* ---- the end --------------------------------------------------------------
  */
 
@@ -730,9 +674,6 @@ int main(void)
 	    TEST(a_join_that_comes_first_is_a_refusal),
 	    TEST(a_kind_that_never_works_gives_way),
 	    TEST(a_kind_stays_while_one_of_it_may_come_up),
-	    TEST(chunks_wait_for_a_bulk_lane),
-	    TEST(chunks_wait_for_no_other),
-	    TEST(chunks_wait_no_longer_when_it_is_refused),
 	    TEST(the_end_waits_for_no_lane),
 	    TEST(a_lane_may_be_made_at_the_end),
 	};

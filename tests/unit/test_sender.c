@@ -487,49 +487,6 @@ static void five_times_damaged_is_given_up_by_name(void **state)
 	part(rig);
 }
 
-/* Chunks wait for a bulk lane that is being made, but not for long. */
-static void chunks_wait_for_a_bulk_lane(void **state)
-{
-	struct rig *rig = *state;
-	struct engine_event due = {.type = EVENT_LANE_DUE};
-	struct engine_event up = {.type = EVENT_LANE_UP, .lane = 1, .bulk = 1};
-	uint32_t lane;
-
-	begin(rig);
-	due.until = rig->now + 1000;
-	rig_event(rig, &due);
-	WALK(rig, 2 * LEAF);
-	announced(rig, RIG_ENTRY);
-	need_all(rig, RIG_ENTRY);
-	assert_int_equal(rig_tasks(rig, TASK_READ), 0);
-	assert_true(engine_deadline(rig->engine) <= due.until);
-
-	rig_event(rig, &up);
-	read_all(rig);
-	for (uint64_t i = 0; i < 2; i++) {
-		assert_int_equal(sent_on(rig, &lane), RIG_SEQ + i);
-		assert_int_equal(lane, 1);
-	}
-	committed(rig, RIG_ENTRY, 2 * LEAF, 0);
-}
-
-static void chunks_wait_until_then_and_no_longer(void **state)
-{
-	struct rig *rig = *state;
-	struct engine_event due = {.type = EVENT_LANE_DUE};
-
-	begin(rig);
-	due.until = rig->now + 1000;
-	rig_event(rig, &due);
-	WALK(rig, 2 * LEAF);
-	announced(rig, RIG_ENTRY);
-	need_all(rig, RIG_ENTRY);
-	assert_int_equal(rig_tasks(rig, TASK_READ), 0);
-	rig->now = due.until;
-	rig_event(rig, &(struct engine_event){.type = EVENT_TIME});
-	assert_int_equal(rig_tasks(rig, TASK_READ), 2);
-}
-
 static void a_dead_lanes_chunks_go_on_another(void **state)
 {
 	struct rig *rig = *state;
@@ -1074,8 +1031,6 @@ int main(void)
 	    TEST(a_full_lane_is_not_filled),
 	    TEST(a_refused_chunk_goes_again_and_is_counted),
 	    TEST(five_times_damaged_is_given_up_by_name),
-	    TEST(chunks_wait_for_a_bulk_lane),
-	    TEST(chunks_wait_until_then_and_no_longer),
 	    TEST(a_dead_lanes_chunks_go_on_another),
 	    TEST(what_is_not_answered_is_said_again),
 	    TEST(what_is_still_queued_is_not_lost),
