@@ -43,7 +43,6 @@ make_kinds()
 
 # ---- levels ---------------------------------------------------------------
 
-# bats test_tags=sanitize,threads
 @test "each level brings what was there, and less is sent" {
 	levels()
 	{
@@ -125,7 +124,7 @@ has_group()
 	find . -path '*/.ferry/*/journal' -size +600c | grep -q .
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=sanitize
 @test "a compressed transfer goes on after a kill -9, by other rules too" {
 	cut()
 	{

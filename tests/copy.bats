@@ -40,7 +40,7 @@ no_transfer_in()
 	assert_nothing_staged .
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=sanitize
 @test "pull a file" {
 	make_file big $((5 * MIB + 3))
 	mkdir here
@@ -52,7 +52,7 @@ no_transfer_in()
 	assert_nothing_staged .
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=threads
 @test "push a tree" {
 	make_tree photos
 	ferry photos/ "$HOST:$work/srv"

@@ -130,7 +130,7 @@ file_each_way()
 	cmp ../src pulled
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=sanitize
 @test "a file over several lanes, with each transport, each way" {
 	make_file src $((12 * MIB))
 	for_each_transport file_each_way
@@ -145,7 +145,7 @@ tree_each_way()
 	assert_same_trees ../tree pulled
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=threads
 @test "a tree over several lanes, with each transport, each way" {
 	make_tree tree
 	for_each_transport tree_each_way
@@ -261,7 +261,6 @@ refusing_server()
 	cmp ../src dst
 }
 
-# bats test_tags=sanitize
 @test "a server that drops some of many connections: MaxStartups 2:50:4" {
 	with_sshd 'MaxStartups 2:50:4'
 	make_file src $((12 * MIB))
@@ -373,7 +372,7 @@ kill_in_transfer()
 	cmp ../src dst
 }
 
-# bats test_tags=sanitize,threads
+# bats test_tags=threads
 @test "kill -9 of a further agent costs nothing" {
 	make_file src $((12 * MIB))
 	for_each_transport kill_in_transfer kill_further_agent

@@ -164,7 +164,7 @@ status_says()
 
 # ---- on the way -----------------------------------------------------------
 
-# bats test_tags=sanitize,threads
+# bats test_tags=threads
 @test "a connection that is cut is made again" {
 	broken()
 	{
