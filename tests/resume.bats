@@ -25,11 +25,23 @@ teardown()
 	rig_teardown
 }
 
-# All that the gate lets through, 17 leaves, is in the journal: in groups of
-# 16 MiB, or what comes in a second, which on a busy machine is less.
+# What the gate lets through, 16 or 17 leaves, is in the journal: in a group of
+# 16 MiB, or of what came in a second, which on a busy machine is less.  So it
+# is all there when the journal has the size for 17, or stays as it is for longer
+# than a group waits.
 has_groups()
 {
-	find . -path '*/.ferry/*/journal' -size +839c | grep -q .
+	local now
+
+	now=$(find . -path '*/.ferry/*/journal' -size +600c -printf '%s')
+	[ -n "$now" ] || return 1
+	[ "$now" -lt 840 ] || return 0
+	if [ "$now" != "${groups-}" ]; then
+		groups=$now
+		groups_since=$EPOCHREALTIME
+	fi
+	awk -v a="$groups_since" -v b="$EPOCHREALTIME" \
+	    'BEGIN { exit b - a < 1.5 }'
 }
 
 # Start a copy of src to dst, and return when what the gate lets through is
@@ -45,6 +57,7 @@ held_copy()
 	ferry_start --lanes 1 --remote-ferry "$PWD/gate" "$@" "${from}src" \
 	    "${to}dst" 2>messages
 	wait_until 20 test -e gate.shut
+	groups=
 	wait_until 20 has_groups
 }
 
