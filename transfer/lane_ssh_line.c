@@ -342,11 +342,16 @@ static void *run(void *cookie)
 	struct ssh_socket *socket = ssh_connection_socket(line->connection);
 
 	while (!is_done(line)) {
-		struct round round = take_turns(line);
+		struct round round;
 
+		socket->received = 0;
+		round = take_turns(line);
 		if (!line->lost)
 			ssh_socket_flush(socket);
-		if (round.moved)
+		/* Whatever is asked of libssh2 takes in all packets there are,
+		 * and those for a stream that had its turn before lie in its
+		 * queues now: poll would not tell of them. */
+		if (round.moved || socket->received)
 			continue;
 		if (!round.held)
 			sleep_on_socket(line, &round, round.timeout);

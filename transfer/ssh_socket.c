@@ -139,8 +139,10 @@ ssize_t ssh_socket_receive(struct ssh_socket *socket, void *bytes, size_t size)
 	do
 		got = recv(socket->descriptor, bytes, size, MSG_DONTWAIT);
 	while (got == -1 && errno == EINTR);
-	if (got > 0)
+	if (got > 0) {
+		socket->received = 1;
 		return got;
+	}
 	if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
 		socket->ended = 1;
 		socket->end_error = got == 0 ? 0 : errno;

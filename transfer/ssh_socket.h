@@ -21,6 +21,7 @@ struct ssh_socket {
 	 */
 	int ended;
 	int end_error;
+	int received;   /* bytes came; for who wants to know, to clear */
 	int more;       /* what is sent now is followed by more at once: the
 			   kernel may wait for it */
 	uint8_t *bytes; /* start..end are to be sent */
