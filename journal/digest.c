@@ -61,6 +61,17 @@ size_t leaf_length(uint64_t size, uint64_t index)
 	return (size_t)(rest < LEAF_SIZE ? rest : LEAF_SIZE);
 }
 
+/*
+ * malloc gives a large block 16 bytes behind the start of a page, and to there
+ * Linux copies out of its page cache four times slower on AMD's Zen 3 and 4
+ * (measured: 453 and 133 us for 1 MiB; "rep movsb" to an address that is 1 to
+ * 31 bytes behind its source's, modulo 4096).
+ */
+uint8_t *leaf_buffer_create(void)
+{
+	return aligned_alloc(4096, LEAF_SIZE);
+}
+
 /* ---- the leaves of one file ---- */
 
 #define PAGE_LEAVES 256

@@ -33,6 +33,8 @@ int digest_parse(const char *text, struct digest *);
 uint64_t leaf_count(uint64_t size);
 /* Bytes in leaf number index of a file of size bytes. */
 size_t leaf_length(uint64_t size, uint64_t index);
+/* Room to read a leaf into, for free(); NULL: no memory. */
+uint8_t *leaf_buffer_create(void);
 
 /*
  * The leaf digests of one file, known or not yet.  Memory grows with the

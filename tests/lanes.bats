@@ -192,8 +192,8 @@ tree_each_way()
 noting_ssh()
 {
 	# shellcheck disable=SC2016 # $ is for the shell there
-	printf '#!/bin/sh\nprintf "%%s\\n" "$@" >>"%s/words"\nexec ssh "$@"\n' \
-	    "$PWD" >"$1"
+	printf '#!/bin/sh\nprintf "%%s\\n" "$@" "tunables=$GLIBC_TUNABLES" \
+	    >>"%s/words"\nexec ssh "$@"\n' "$PWD" >"$1"
 	chmod 755 "$1"
 }
 
@@ -209,6 +209,11 @@ noting_ssh()
 	assert_line -n 1 'LogLevel ERROR'
 	assert_line -n 2 -- -4
 	assert_nothing_left
+	# It copies memory in the way that is fast everywhere, unless told how.
+	grep -qx 'tunables=glibc.cpu.x86_rep_movsb_threshold=[0-9]*' words
+	GLIBC_TUNABLES=glibc.malloc.perturb=7 ferry -q -e "'$PWD/my ssh'" src \
+	    "$HOST:$work/dst"
+	grep -qx 'tunables=glibc.malloc.perturb=7' words
 }
 
 @test "--ssh that is missing, fails, or says nothing of use" {

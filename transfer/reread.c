@@ -18,7 +18,7 @@
 
 struct reread {
 	struct io *io;
-	uint8_t buffer[LEAF_SIZE];
+	uint8_t *buffer; /* LEAF_SIZE bytes */
 };
 
 /* How one try to read a file ended, besides what the caller is told. */
@@ -28,13 +28,21 @@ struct reread *reread_create(struct io *io)
 {
 	struct reread *reread = malloc(sizeof(*reread));
 
-	if (reread != NULL)
-		reread->io = io;
-	return reread;
+	if (reread == NULL)
+		return NULL;
+	reread->io = io;
+	reread->buffer = leaf_buffer_create();
+	if (reread->buffer != NULL)
+		return reread;
+	free(reread);
+	return NULL;
 }
 
 void reread_free(struct reread *reread)
 {
+	if (reread == NULL)
+		return;
+	free(reread->buffer);
 	free(reread);
 }
 

@@ -171,7 +171,7 @@ static uint8_t *make_room(struct source *source, struct task_read *read,
 					   : message_chunk_data(read->chunk);
 	}
 	if (source->buffer == NULL)
-		source->buffer = malloc(LEAF_SIZE);
+		source->buffer = leaf_buffer_create();
 	return source->buffer;
 }
 

@@ -92,7 +92,7 @@ int target_read_basis(struct target *target, const struct entry *entry,
 	ssize_t count;
 
 	if (target->buffer == NULL)
-		target->buffer = malloc(LEAF_SIZE);
+		target->buffer = leaf_buffer_create();
 	if (target->buffer == NULL)
 		return -1;
 	base = find_basis(target, entry, basis);
