@@ -35,6 +35,7 @@ struct frame_pool {
 	size_t free_count;
 	size_t used; /* frames of the pool that have an owner */
 	unsigned waiting;
+	struct frame *forsaken;
 };
 static struct frame_pool pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
 				 .room = PTHREAD_COND_INITIALIZER};
@@ -219,6 +220,20 @@ void frame_free(struct frame *frame)
 					  small_cost(frame->capacity),
 					  memory_order_relaxed);
 	free(frame);
+}
+
+void frame_forsake(struct frame *frame)
+{
+	if (frame->capacity == CHUNK_BODY_MAX)
+		pool_put(NULL);
+	else
+		atomic_fetch_sub_explicit(&small_bytes,
+					  small_cost(frame->capacity),
+					  memory_order_relaxed);
+	pthread_mutex_lock(&pool.lock);
+	frame->next = pool.forsaken;
+	pool.forsaken = frame;
+	pthread_mutex_unlock(&pool.lock);
 }
 
 uint8_t *frame_body(const struct frame *frame)

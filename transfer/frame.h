@@ -73,6 +73,9 @@ size_t frame_body_max(unsigned type);
  */
 struct frame *frame_create(enum frame_type, size_t capacity);
 void frame_free(struct frame *); /* NULL is fine */
+/* Free it as far as counting goes, but leave its bytes as they are for ever:
+ * who else has them is not known. */
+void frame_forsake(struct frame *);
 
 /*
  * How many chunks a process should hold at most.  It is not enforced here:

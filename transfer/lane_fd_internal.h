@@ -17,6 +17,17 @@
  *  3. stop becomes readable once and for all with the first of broken and
  *     closing; both are set before, under the lock.
  */
+/* Frames whose bytes are in the pipe and not copied; the writer's own. */
+#define LANE_FD_LOANS_MAX 8
+struct lane_fd_loans {
+	uint64_t written; /* bytes into the pipe, ever */
+	struct frame *frames[LANE_FD_LOANS_MAX]; /* a ring, from first on */
+	uint64_t ends[LANE_FD_LOANS_MAX]; /* what written was behind each */
+	unsigned first;
+	unsigned count;
+	int refused; /* the kernel does not do it */
+};
+
 struct lane_fd {
 	struct lane lane; /* first */
 	int in;
@@ -41,6 +52,8 @@ struct lane_fd {
 	uint64_t closing_until;
 	struct frame *queue; /* to be sent */
 	struct frame **queue_end;
+
+	struct lane_fd_loans loans;
 
 	uint8_t *buffer; /* the reader's: bytes start..end are not parsed */
 	size_t start;
@@ -90,6 +103,18 @@ int lane_fd_wait_out(struct lane_fd *);
 void lane_fd_pause(void);
 /* 1 if lane_close was called. */
 int lane_fd_closing(struct lane_fd *);
+
+/* lane_fd_lend.c: for the writer. */
+
+/* 1 if the frame is to be lent: it is large, and out a pipe with room for it. */
+int lane_fd_lends(struct lane_fd *, const struct frame *);
+/* As write(2), but the bytes must stay as they are. */
+ssize_t lane_fd_lend(struct lane_fd *, void *, size_t);
+/* All of a frame is written, some of it by lane_fd_lend: the frame is freed
+ * when it is read. */
+void lane_fd_lent(struct lane_fd *, struct frame *);
+/* Wait until all is read, or nobody can, or until then. */
+void lane_fd_end_loans(struct lane_fd *, uint64_t until);
 
 /* lane_fd_errors.c: what a child says on its stderr, and how it ended. */
 

@@ -21,6 +21,7 @@
 struct batch {
 	struct frame *first;
 	size_t written; /* bytes of first that are gone */
+	int lent;       /* first is lent, or part of it */
 	size_t untold;  /* bytes that are gone, and not told yet */
 };
 
@@ -47,6 +48,7 @@ static int take_queue(struct lane_fd *lane, struct batch *batch)
 		pthread_cond_wait(&lane->work, &lane->lock);
 	batch->first = lane->queue;
 	batch->written = batch->untold = 0;
+	batch->lent = 0;
 	lane->queue = NULL;
 	lane->queue_end = &lane->queue;
 	pthread_mutex_unlock(&lane->lock);
@@ -54,14 +56,20 @@ static int take_queue(struct lane_fd *lane, struct batch *batch)
 }
 
 /* One call; what write(2) returns. */
-static ssize_t write_once(struct lane_fd *lane, const struct batch *batch)
+static ssize_t write_once(struct lane_fd *lane, struct batch *batch)
 {
 	struct iovec parts[BATCH_FRAMES];
 	struct msghdr message = {.msg_iov = parts};
 	size_t count = 0, bytes = 0, skip = batch->written;
 
+	if (lane_fd_lends(lane, batch->first)) {
+		batch->lent = 1;
+		return lane_fd_lend(lane, batch->first->bytes + skip,
+				    frame_size(batch->first) - skip);
+	}
 	for (const struct frame *frame = batch->first;
-	     frame != NULL && count < BATCH_FRAMES && bytes < BATCH_BYTES;
+	     frame != NULL && count < BATCH_FRAMES && bytes < BATCH_BYTES &&
+	     (count == 0 || !lane_fd_lends(lane, frame));
 	     frame = frame->next) {
 		parts[count].iov_base = frame->bytes + skip;
 		parts[count].iov_len = frame_size(frame) - skip;
@@ -75,7 +83,7 @@ static ssize_t write_once(struct lane_fd *lane, const struct batch *batch)
 }
 
 /* So many bytes are gone. */
-static void advance(struct batch *batch, size_t bytes)
+static void advance(struct lane_fd *lane, struct batch *batch, size_t bytes)
 {
 	batch->untold += bytes;
 	while (bytes > 0) {
@@ -84,12 +92,18 @@ static void advance(struct batch *batch, size_t bytes)
 
 		if (bytes < left) {
 			batch->written += bytes;
+			lane->loans.written += bytes;
 			return;
 		}
 		bytes -= left;
 		batch->first = frame->next;
 		batch->written = 0;
-		frame_free(frame);
+		lane->loans.written += left;
+		if (batch->lent)
+			lane_fd_lent(lane, frame);
+		else
+			frame_free(frame);
+		batch->lent = 0;
 	}
 }
 
@@ -108,7 +122,7 @@ static int write_all(struct lane_fd *lane, struct batch *batch)
 		ssize_t written = write_once(lane, batch);
 
 		if (written >= 0) {
-			advance(batch, (size_t)written);
+			advance(lane, batch, (size_t)written);
 			tell_sent(lane, batch);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			if (lane->out_pipe)
@@ -143,6 +157,28 @@ static void give_up(struct lane_fd *lane, int error)
 	free_frames(queue);
 }
 
+/* What is in the pipe in part is not ours alone. */
+static void drop(struct lane_fd *lane, struct batch *batch)
+{
+	struct frame *first = batch->first;
+
+	if (batch->lent) {
+		batch->first = first->next;
+		lane_fd_lent(lane, first);
+	}
+	free_frames(batch->first);
+}
+
+static uint64_t closing_until(struct lane_fd *lane)
+{
+	uint64_t until;
+
+	pthread_mutex_lock(&lane->lock);
+	until = lane->closing ? lane->closing_until : 0;
+	pthread_mutex_unlock(&lane->lock);
+	return until;
+}
+
 void *lane_fd_write(void *cookie)
 {
 	struct lane_fd *lane = cookie;
@@ -151,9 +187,10 @@ void *lane_fd_write(void *cookie)
 	while (take_queue(lane, &batch)) {
 		if (write_all(lane, &batch) == -1) {
 			give_up(lane, errno);
-			free_frames(batch.first);
+			drop(lane, &batch);
 			break;
 		}
 	}
+	lane_fd_end_loans(lane, closing_until(lane));
 	return NULL;
 }

@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -382,6 +384,79 @@ static void a_flood_is_held_back(void **state)
 	inbox_free(inbox);
 }
 
+/* The pages of a large frame are lent to a pipe, so they must not be used for
+ * the next before they are read. */
+static void read_late(int close_first)
+{
+	enum { COUNT = 8 };
+	const size_t size =
+	    FRAME_HEADER_SIZE + CHUNK_HEADER_SIZE + (1 << 20);
+	struct inbox *inbox = inbox_create();
+	uint8_t *bytes = malloc(COUNT * size);
+	int there[2], back[2];
+	size_t got = 0, whole = 0;
+	struct lane *lane;
+	ssize_t count;
+
+	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(back, O_CLOEXEC), 0);
+	lane = lane_fd_create(inbox, 3, back[0], there[1], 0);
+	assert_non_null(lane);
+	for (uint64_t i = 0; i < COUNT; i++)
+		lane_send(lane, numbered(i, 1 << 20), EPOCH);
+	close(back[1]);
+	if (close_first)
+		lane_close(lane);
+	else
+		sched_yield();
+	/* What is made meanwhile may get the memory of what was sent. */
+	while ((count = read(there[0], bytes + got, 4096)) > 0) {
+		struct frame *other = frame_create(
+		    FRAME_CHUNK, CHUNK_HEADER_SIZE + (1 << 20));
+
+		memset(other->bytes, 0xee, size);
+		frame_free(other);
+		got += (size_t)count;
+		if (got == COUNT * size)
+			break;
+	}
+	for (; (whole + 1) * size <= got; whole++) {
+		struct frame *frame;
+
+		assert_int_equal(
+		    frame_parse_header(bytes + whole * size, &frame), 1);
+		memcpy(frame_body(frame),
+		       bytes + whole * size + FRAME_HEADER_SIZE,
+		       frame->body_length);
+		check_numbered(frame, whole, 1 << 20);
+	}
+	if (close_first) {
+		/* Some of the first, whose bytes are 0, was in the pipe. */
+		assert_true(got >= (1 << 19) && got < size);
+		for (size_t i = FRAME_HEADER_SIZE + CHUNK_HEADER_SIZE; i < got;
+		     i++)
+			assert_int_equal(bytes[i], 0);
+	} else {
+		assert_int_equal(whole, COUNT);
+		lane_close(lane);
+	}
+	close(there[0]);
+	free(bytes);
+	inbox_free(inbox);
+}
+
+static void what_is_lent_stays_as_it_is(void **state)
+{
+	(void)state;
+	read_late(0);
+}
+
+static void what_is_lent_outlives_its_lane(void **state)
+{
+	(void)state;
+	read_late(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +471,8 @@ int main(void)
 	    cmocka_unit_test(last_words_are_heard),
 	    cmocka_unit_test(slow_bytes_are_heard),
 	    cmocka_unit_test(a_flood_is_held_back),
+	    cmocka_unit_test(what_is_lent_stays_as_it_is),
+	    cmocka_unit_test(what_is_lent_outlives_its_lane),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
