@@ -151,6 +151,15 @@ void receiver_chunk(struct receiver *receiver, struct frame **frame)
 	outbox_task(&receiver->outbox, task);
 }
 
+/* The leaf of the basis is in the staged file, as the journal says. */
+static int is_staged(const struct incoming *incoming, uint64_t leaf)
+{
+	if (incoming->basis_mixed)
+		return seq_set_contains(&incoming->basis_staged, leaf,
+					leaf + 1);
+	return incoming->basis_kind == BASIS_STAGED && incoming->basis_known;
+}
+
 /*
  * A leaf of the basis is right.  0, or -1: the session has failed, as it does
  * for a leaf that NEED did not tell of; a range is checked no further, for a
@@ -176,7 +185,7 @@ static int keep_leaf(struct receiver *receiver, struct incoming *incoming,
 	if (take(receiver, incoming, leaf, digest) == -1)
 		return -1;
 	receiver->stats.bytes_reused += length;
-	if (incoming->basis_kind == BASIS_STAGED && incoming->basis_known) {
+	if (is_staged(incoming, leaf)) {
 		/* It joins a group when the disk agrees with the journal. */
 		if (seq_set_add(&incoming->unverified, leaf, leaf + 1) == -1)
 			receiver_out_of_memory(receiver);
@@ -247,6 +256,7 @@ static void commit_identical(struct receiver *receiver,
 	struct digest held;
 
 	if (incoming->basis == NULL || incoming->basis_kind != BASIS_TARGET ||
+	    incoming->basis_mixed ||
 	    incoming->basis_size != incoming->entry->size ||
 	    !leaf_table_digest(incoming->basis, incoming->basis_size, &held) ||
 	    !digest_equal(&held, file)) {

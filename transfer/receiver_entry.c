@@ -16,6 +16,7 @@ void receiver_release(struct incoming *incoming)
 	seq_set_clear(&incoming->taken);
 	seq_set_clear(&incoming->unverified);
 	seq_set_clear(&incoming->damaged);
+	seq_set_clear(&incoming->basis_staged);
 	free(incoming);
 }
 
@@ -115,7 +116,8 @@ static void send_need(struct receiver *receiver, struct incoming *incoming)
 	}
 	if (incoming->basis != NULL)
 		need.flags |= NEED_COMPARE;
-	if (incoming->basis != NULL && incoming->basis_kind == BASIS_TARGET) {
+	if (incoming->basis != NULL && incoming->basis_kind == BASIS_TARGET &&
+	    !incoming->basis_mixed) {
 		need.flags |= NEED_TARGET;
 		need.size = incoming->basis_size;
 	}
@@ -205,6 +207,28 @@ static void start_compare(struct receiver *receiver, struct incoming *incoming,
 	}
 }
 
+/* Digests to compare: what is staged, as the journal knows it, and of the rest
+ * what the target's file has, which is to be hashed. */
+static void start_mixed(struct receiver *receiver, struct incoming *incoming,
+			struct examine_item *item)
+{
+	uint64_t chunks = entry_chunks(incoming->entry);
+
+	incoming->basis_size = item->basis_size;
+	incoming->basis_version = item->version;
+	incoming->basis_kind = BASIS_TARGET;
+	incoming->basis_mixed = 1;
+	incoming->basis = item->leaves;
+	item->leaves = NULL;
+	for (uint64_t leaf = leaf_table_next(incoming->basis, 0); leaf < chunks;
+	     leaf = leaf_table_next(incoming->basis, leaf + 1)) {
+		if (seq_set_add(&incoming->basis_staged, leaf, leaf + 1) == -1)
+			receiver_out_of_memory(receiver);
+	}
+	incoming->busy++;
+	receiver_push(&receiver->to_hash, incoming);
+}
+
 static void found_in_place(struct receiver *receiver, struct incoming *incoming,
 			   enum receipt_status outcome)
 {
@@ -219,12 +243,16 @@ static void examined_one(struct receiver *receiver, struct incoming *incoming,
 {
 	struct leaf_table *staged = NULL;
 
-	if (item->verdict == EXAMINE_STAGED) {
+	if (item->verdict == EXAMINE_STAGED && !item->target_too) {
 		staged = item->leaves;
 		item->leaves = NULL;
 	}
 	if (set_leaves(incoming, staged) == -1) {
 		receiver_out_of_memory(receiver);
+		return;
+	}
+	if (item->target_too) {
+		start_mixed(receiver, incoming, item);
 		return;
 	}
 	switch (item->verdict) {
@@ -292,6 +320,12 @@ static void hash_more(struct receiver *receiver)
 			    incoming->busy == 1)
 				open_for_chunks(receiver, incoming);
 			receiver_idle(receiver, incoming);
+			continue;
+		}
+		if (seq_set_contains(&incoming->basis_staged,
+				     incoming->basis_next,
+				     incoming->basis_next + 1)) {
+			incoming->basis_next++;
 			continue;
 		}
 		task = task_create(TASK_HASH);

@@ -59,6 +59,8 @@ struct incoming {
 	int basis_kind;              /* BASIS_* */
 	struct digest basis_version; /* of the target's file */
 	int basis_known;             /* digests came from the journal */
+	int basis_mixed;             /* BASIS_TARGET, but for these leaves, */
+	struct seq_set basis_staged; /* which are staged, and known */
 	enum receipt_status outcome;
 
 	int committed; /* COMMIT came: */

@@ -227,6 +227,22 @@ static int is_version(const struct journal_file *file,
 	       digest_equal(&file->plan.version, &entry->version);
 }
 
+/* What the journal tells of is not staged any more, so it must not be told of
+ * what will be.  0 or -1. */
+static int take_back(struct target *target, const struct journal_file *file)
+{
+	static const struct digest none;
+	const uint64_t leaves = leaf_count(file->plan.size);
+	int result = 0;
+
+	for (uint64_t leaf = leaf_table_next(file->leaves, 0);
+	     leaf < leaves && result == 0;
+	     leaf = leaf_table_next(file->leaves, leaf + 1))
+		result = journal_add_leaves(target->journal, file->plan.entry,
+					    leaf, 1, &none);
+	return result;
+}
+
 /*
  * What is staged of a file.  The journal's knowledge goes with the answer: it
  * is asked once for each path.
@@ -238,14 +254,14 @@ static void examine_staged(struct examination *look, const struct stat *there)
 	struct stat status;
 	char name[TARGET_NAME_SIZE];
 	struct journal_file *file;
-	int staged;
+	int staged, gone;
 
 	target_staged_name(look->path, name);
-	staged = item->entry->size > 0 &&
-		 target->io->stat_at(target->io->context, target->staging, name,
-				     &status) == 0 &&
-		 S_ISREG(status.st_mode) && status.st_nlink == 1 &&
-		 status.st_size > 0;
+	staged = target->io->stat_at(target->io->context, target->staging, name,
+				     &status) == 0;
+	gone = !staged && errno == ENOENT;
+	staged = staged && item->entry->size > 0 && S_ISREG(status.st_mode) &&
+		 status.st_nlink == 1 && status.st_size > 0;
 	pthread_mutex_lock(&target->journal_lock);
 	file = find_planned(target, look->path);
 	if (staged) {
@@ -267,10 +283,25 @@ static void examine_staged(struct examination *look, const struct stat *there)
 		 * renamed, and lost its time in a crash. */
 		item->verdict = EXAMINE_TARGET;
 		item->basis_size = item->entry->size;
+	} else if (file != NULL && gone && take_back(target, file) == -1) {
+		fail(look, NULL, errno);
 	}
 	if (file != NULL)
 		journal_forget(target->journal, file);
 	pthread_mutex_unlock(&target->journal_lock);
+}
+
+/*
+ * The file at the target may have leaves that are good, of so many bytes.  What
+ * is staged and no journal tells of does not count beside it.
+ */
+static void compare_too(struct examine_item *item, uint64_t size)
+{
+	item->basis_size = size;
+	if (item->leaves != NULL)
+		item->target_too = 1;
+	else
+		item->verdict = EXAMINE_TARGET;
 }
 
 static void examine_file(struct examination *look)
@@ -311,12 +342,11 @@ static void examine_file(struct examination *look)
 	}
 	if (target->look_staged)
 		examine_staged(look, there);
-	if (item->verdict == EXAMINE_EMPTY && look->task->examine->checksum &&
-	    there != NULL && there->st_size > 0 && entry->size > 0) {
-		item->verdict = EXAMINE_TARGET;
-		item->basis_size = (uint64_t)there->st_size;
-	}
-	if (item->verdict == EXAMINE_TARGET)
+	if (look->task->examine->checksum && there != NULL &&
+	    there->st_size > 0 && entry->size > 0 &&
+	    item->verdict != EXAMINE_TARGET)
+		compare_too(item, (uint64_t)there->st_size);
+	if (item->verdict == EXAMINE_TARGET || item->target_too)
 		item->version = entry_version(there);
 }
 

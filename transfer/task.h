@@ -149,6 +149,8 @@ struct task_examine {
 		const struct entry *entry;
 		enum examine_verdict verdict;
 		uint64_t basis_size;       /* OLDER, TARGET: bytes to compare */
+		int target_too;            /* STAGED, OLDER: of what leaves does
+					      not tell, compare as TARGET */
 		struct digest version;     /* TARGET: entry_version of it */
 		struct leaf_table *leaves; /* STAGED, OLDER: digests from the
 					      journal; taken.  May be NULL */

@@ -198,11 +198,17 @@ void network_up(struct network *network, uint32_t lane)
 	}
 }
 
-/* Flip one bit of what the chunk's digest covers. */
+/* Flip one bit of what the chunk's digest covers; of a packed one, of the
+ * digest, for not every bit of what is packed makes a difference. */
 static void chunk_damage(struct network *network, struct frame *frame)
 {
 	size_t data = frame->body_length - CHUNK_HEADER_SIZE;
 	size_t at = CHUNK_HEADER_SIZE + dice_below(&network->dice, data);
+	struct message_chunk chunk;
+
+	if (message_chunk_decode(frame, &chunk) == 0 &&
+	    (chunk.flags & CHUNK_PACKED) != 0)
+		at = CHUNK_HEADER_SIZE - 1 - dice_below(&network->dice, 16);
 
 	frame_body(frame)[at] ^= (uint8_t)(1U << dice_below(&network->dice, 8));
 }

@@ -458,7 +458,8 @@ static void answered_receipt(struct promise *promise,
 	struct planned *planned = find_planned(promise, receipt->entry);
 	size_t leaf;
 
-	if (planned == NULL)
+	/* A sender that withdrew it does not ask, and is not told again. */
+	if (planned == NULL || planned->dropped)
 		return;
 	if (receipt->status == RECEIPT_FAILED ||
 	    receipt->status == RECEIPT_WITHDRAWN) {

@@ -777,6 +777,52 @@ static void content_that_is_the_same_is_left_in_place(void **state)
 	receipt(rig, 10, RECEIPT_DONE);
 }
 
+/* A repair that was cut: what it staged counts, and of the rest what the file
+ * at the target has. */
+static void what_is_staged_and_the_target_are_compared_together(void **state)
+{
+	struct rig *rig = *state;
+	const uint64_t size = 3 * LEAF;
+	struct seq_range range = {0, 3};
+	struct message_keep keep = {10, 1, &range};
+	union message need;
+	struct task *task;
+
+	announce(rig, 10, 100, "f", size);
+	task = rig_task(rig, TASK_EXAMINE);
+	task->examine->items[0].verdict = EXAMINE_STAGED;
+	task->examine->items[0].leaves = rig_leaves(size, 1, 2);
+	task->examine->items[0].basis_size = size;
+	task->examine->items[0].target_too = 1;
+	rig_back(rig, task);
+	for (uint64_t leaf = 0; leaf < 3; leaf += 2) {
+		task = rig_task(rig, TASK_HASH);
+		assert_int_equal(task->hash->leaf, leaf);
+		assert_int_equal(task->hash->basis, BASIS_TARGET);
+		task->hash->digest = rig_leaf_digest(size, leaf);
+		rig_back(rig, task);
+	}
+	need = rig_said(rig, FRAME_NEED);
+	assert_int_equal(need.need.flags, NEED_LAST | NEED_COMPARE);
+	assert_int_equal(need.need.leaf_count, 3);
+
+	rig_hear(rig, message_keep_encode(&keep));
+	for (uint64_t leaf = 0; leaf < 3; leaf += 2) {
+		task = rig_task(rig, TASK_WRITE);
+		assert_int_equal(task->write->leaf, leaf);
+		assert_int_equal(task->write->basis, BASIS_TARGET);
+		rig_back(rig, task);
+	}
+	task = rig_task(rig, TASK_HASH);
+	assert_int_equal(task->hash->leaf, 1);
+	assert_int_equal(task->hash->basis, BASIS_STAGED);
+	task->hash->digest = rig_leaf_digest(size, 1);
+	rig_back(rig, task);
+	/* The target's file is not the same: it lacks leaf 1. */
+	commit(rig, 10, size, COMMIT_IDENTICAL);
+	receipt(rig, 10, RECEIPT_FAILED);
+}
+
 static void identical_to_nothing_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -1142,6 +1188,7 @@ int main(void)
 	    TEST(leaves_of_an_older_version_are_compared),
 	    TEST(a_leaf_that_cannot_be_kept_comes_anew),
 	    TEST(content_that_is_the_same_is_left_in_place),
+	    TEST(what_is_staged_and_the_target_are_compared_together),
 	    TEST(identical_to_nothing_is_refused),
 	    TEST(withdrawn_at_any_time),
 	    TEST(too_late_to_be_withdrawn),
