@@ -228,8 +228,8 @@ has_tried_twice()
 	{
 		make_file src $size
 		held_copy --json >events
-		: >gate.open
 		kill -KILL "$(sshd_ferries)"
+		: >gate.open
 		wait "$FERRY_PID"
 		cmp src dst
 		assert_done events reconnects 1

@@ -355,10 +355,13 @@ static int take_down(struct lane_grow *grow, uint32_t number)
 		refused(grow, number, slot->lane->text);
 		return 0;
 	default:
-		if (is_first(grow, number))
-			return 1;
-		grow->view.up--;
-		tell(grow, LANE_LOST, &grow->growing[number], slot->lane->text);
+		if (is_first(grow, number)) {
+			grow->view.first_lost = 1;
+		} else {
+			grow->view.up--;
+			tell(grow, LANE_LOST, &grow->growing[number],
+			     slot->lane->text);
+		}
 		lane_policy_refused(&grow->policy, grow->view.now,
 				    random_bits(grow));
 		return 1;

@@ -130,7 +130,7 @@ static void look_again(struct lane_policy *policy,
 unsigned lane_policy_ask(struct lane_policy *policy,
 			 const struct lane_policy_view *view)
 {
-	unsigned have = view->up + view->making, more;
+	unsigned have = view->up + view->making, wanted, more;
 
 	if (policy->refusals >= REFUSALS_MAX &&
 	    policy->wish == LANE_POLICY_AUTO)
@@ -141,9 +141,12 @@ unsigned lane_policy_ask(struct lane_policy *policy,
 		else
 			look_again(policy, view);
 	}
-	if (view->now < policy->wait || have >= policy->wanted)
+	wanted = policy->wanted;
+	if (wanted > 0 && view->first_lost)
+		wanted++;
+	if (view->now < policy->wait || have >= wanted)
 		return 0;
-	more = policy->wanted - have;
+	more = wanted - have;
 	if (more > LANE_POLICY_MAKING - view->making)
 		more = LANE_POLICY_MAKING - view->making;
 	return more;

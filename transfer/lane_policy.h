@@ -45,6 +45,7 @@ struct lane_policy_view {
 	uint64_t confirmed;  /* bytes */
 	unsigned up;         /* lanes beside the first */
 	unsigned making;     /* likewise, and not up yet */
+	int first_lost;      /* one more is to take its place */
 	uint64_t round_trip; /* nanoseconds */
 };
 

@@ -325,6 +325,26 @@ static void a_wish_is_kept(void **state)
 	}
 }
 
+static void the_first_is_replaced_too(void **state)
+{
+	struct story story;
+
+	(void)state;
+	begin(&story, 3, 1000 * MIB, 10 * MIB);
+	assert_int_equal(ask(&story), 3);
+	come_up(&story, 3);
+	assert_int_equal(ask(&story), 0);
+	story.view.first_lost = 1;
+	assert_int_equal(ask(&story), 1);
+	come_up(&story, 1);
+	assert_int_equal(ask(&story), 0);
+
+	/* One that was alone took the session with it. */
+	begin(&story, 0, 1000 * MIB, 10 * MIB);
+	story.view.first_lost = 1;
+	assert_int_equal(ask(&story), 0);
+}
+
 static void few_are_in_the_making_at_a_time(void **state)
 {
 	struct story story;
@@ -361,6 +381,7 @@ int main(void)
 	    cmocka_unit_test(there_is_always_some_wait),
 	    cmocka_unit_test(one_that_comes_up_makes_refusals_forgotten),
 	    cmocka_unit_test(a_wish_is_kept),
+	    cmocka_unit_test(the_first_is_replaced_too),
 	    cmocka_unit_test(few_are_in_the_making_at_a_time),
 	};
 
