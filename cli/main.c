@@ -63,10 +63,10 @@ static int take_standard_descriptors(void)
 
 /*
  * For the ssh that we may start: it copies each packet, 32 KiB, from buffer to
- * buffer, and glibc up to 2.38 does that with "rep movsb", which is 15 times
- * slower on AMD's Zen 3 and 4 where the addresses differ by 1 to 31 modulo 4096
- * (glibc bug 30994; measured: 14.9 and 0.9 us).  It costs ssh 0.5 s a GiB.  A
- * threshold that is never reached has it copy with vectors.
+ * buffer.  glibc takes "rep movsb" for that, which some AMD processors do 15
+ * times slower where the addresses differ by 1 to 31 modulo 4096 (glibc bug
+ * 30994; measured on an EPYC with glibc 2.36: 14.9 and 0.9 us, which is 0.5 s a
+ * GiB).  A threshold that is never reached has it copy with vectors.
  */
 static void avoid_slow_copies(void)
 {

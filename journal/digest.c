@@ -63,9 +63,9 @@ size_t leaf_length(uint64_t size, uint64_t index)
 
 /*
  * malloc gives a large block 16 bytes behind the start of a page, and to there
- * Linux copies out of its page cache four times slower on AMD's Zen 3 and 4
- * (measured: 453 and 133 us for 1 MiB; "rep movsb" to an address that is 1 to
- * 31 bytes behind its source's, modulo 4096).
+ * Linux copies out of its page cache four times slower on some AMD processors
+ * ("rep movsb" to 1 to 31 bytes behind its source, modulo 4096; measured on an
+ * EPYC: 453 and 133 us for 1 MiB).
  */
 uint8_t *leaf_buffer_create(void)
 {

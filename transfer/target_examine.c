@@ -297,6 +297,9 @@ static void examine_staged(struct examination *look, const struct stat *there)
  */
 static void compare_too(struct examine_item *item, uint64_t size)
 {
+	if (item->verdict != EXAMINE_EMPTY && item->verdict != EXAMINE_OLDER &&
+	    item->verdict != EXAMINE_STAGED)
+		return;
 	item->basis_size = size;
 	if (item->leaves != NULL)
 		item->target_too = 1;
@@ -343,8 +346,7 @@ static void examine_file(struct examination *look)
 	if (target->look_staged)
 		examine_staged(look, there);
 	if (look->task->examine->checksum && there != NULL &&
-	    there->st_size > 0 && entry->size > 0 &&
-	    item->verdict != EXAMINE_TARGET)
+	    there->st_size > 0 && entry->size > 0)
 		compare_too(item, (uint64_t)there->st_size);
 	if (item->verdict == EXAMINE_TARGET || item->target_too)
 		item->version = entry_version(there);

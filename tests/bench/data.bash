@@ -22,7 +22,7 @@ size_name()
 # count_name COUNT: with commas.
 count_name()
 {
-	sed -e ':again' -e 's/^\([0-9]*\)\([0-9]\{3\}\)/\1,\2/;t again' <<<"$1"
+	sed -e ':again' -e 's/^\([0-9][0-9]*\)\([0-9]\{3\}\)/\1,\2/;t again' <<<"$1"
 }
 
 # make_small DIR COUNT [MEDIAN]: sizes log-normal around MEDIAN (4 KiB, which
