@@ -85,9 +85,8 @@ static void serve_pull(struct session *session, const struct message_open *open,
 						  "the state folder there "
 						  "cannot be written",
 						  errno));
-	else
-		session_run_source(session, source, &offer, open->uuid,
-				   &manner);
+	else if (session_send(session, message_offer_encode(&offer)) == 0)
+		session_run_source(session, source, open->uuid, &manner);
 	source_close(source);
 }
 

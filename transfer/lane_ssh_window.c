@@ -10,27 +10,11 @@
  * time that the kernel has of the connection (TCP_INFO), twice that, so that a
  * line that the window holds back shows more each time.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include "transfer/lane_ssh_internal.h"
 #include "transfer/tcp.h"
 
 #define PERIOD     (LANE_SSH_SECOND / 4)
 #define WINDOW_MAX ((uint64_t)16 << 20)
-
-/* Microseconds; 0: not known. */
-static uint64_t round_trip(const struct ssh_socket *socket)
-{
-	struct tcp_info info;
-	socklen_t length = sizeof(info);
-
-	if (getsockopt(socket->descriptor, IPPROTO_TCP, TCP_INFO, &info,
-		       &length) == -1)
-		return 0;
-	return info.tcpi_rtt;
-}
 
 uint64_t lane_ssh_window_for(uint64_t bytes, uint64_t nanoseconds,
 			     uint64_t round_trip_microseconds)
@@ -66,7 +50,8 @@ void lane_ssh_window_read(struct lane_ssh *lane, size_t bytes)
 	if (age >= PERIOD) {
 		uint64_t wanted = lane_ssh_window_for(
 		    window->bytes, age,
-		    round_trip(ssh_connection_socket(lane->connection)));
+		    ssh_socket_round_trip(
+			ssh_connection_socket(lane->connection)));
 
 		if (wanted > window->wanted)
 			window->wanted = wanted;

@@ -33,9 +33,11 @@ struct session {
 	const struct transfer_observer *observer; /* its members may be NULL */
 	uint64_t watched; /* when the observer was last asked and told */
 
-	unsigned version; /* of the protocol, that both speak; 0: none */
-	int up;           /* READY was agreed on */
-	int resumed;      /* as READY said */
+	uint64_t round_trip; /* nanoseconds, as the first lane's carrier knows
+				it; 0: it does not */
+	unsigned version;    /* of the protocol, that both speak; 0: none */
+	int up;              /* READY was agreed on */
+	int resumed;         /* as READY said */
 	uint8_t uuid[16];
 	struct transfer_stats stats;
 
@@ -94,13 +96,12 @@ struct session_manner {
 };
 
 /*
- * Run as the reading end from OFFER to BYE.  The source is open, with its
- * journal for uuid; if READY names an older transfer, that one's is opened
- * instead.
+ * Run as the reading end from READY to BYE; OFFER was said.  The source is
+ * open, with its journal for uuid; if READY names an older transfer, that one's
+ * is opened instead.
  */
 int session_run_source(struct session *, struct source *,
-		       const struct message_offer *, const uint8_t uuid[16],
-		       const struct session_manner *);
+		       const uint8_t uuid[16], const struct session_manner *);
 
 /*
  * Run as the writing end from OFFER to BYE.  config has all but the offer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What each end does from OFFER to BYE, be it the client or the agent. */
+/* What each end does up to BYE, be it the client or the agent. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +72,6 @@ static int expect_ready(struct session *session, struct message_ready *ready)
 }
 
 int session_run_source(struct session *session, struct source *source,
-		       const struct message_offer *offer,
 		       const uint8_t uuid[16],
 		       const struct session_manner *manner)
 {
@@ -82,8 +81,7 @@ int session_run_source(struct session *session, struct source *source,
 	struct engine_config config;
 	char *text;
 
-	if (session_send(session, message_offer_encode(offer)) == -1 ||
-	    expect_ready(session, &ready) == -1)
+	if (expect_ready(session, &ready) == -1)
 		return -1;
 	if (memcmp(ready.uuid, uuid, sizeof(ready.uuid)) != 0 &&
 	    source_open_journal(source, ready.uuid, &summary) == -1) {

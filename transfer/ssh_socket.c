@@ -149,3 +149,14 @@ ssize_t ssh_socket_receive(struct ssh_socket *socket, void *bytes, size_t size)
 	}
 	return -EAGAIN;
 }
+
+uint64_t ssh_socket_round_trip(const struct ssh_socket *socket)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(socket->descriptor, IPPROTO_TCP, TCP_INFO, &info,
+		       &length) == -1)
+		return 0;
+	return info.tcpi_rtt;
+}

@@ -46,6 +46,10 @@ int ssh_socket_flush(struct ssh_socket *);
 /* More was promised and does not come now after all: send what waits for it. */
 void ssh_socket_push(struct ssh_socket *);
 
+/* Of the TCP connection, as the kernel has it (TCP_INFO): microseconds; 0: not
+ * known, as that of a proxy. */
+uint64_t ssh_socket_round_trip(const struct ssh_socket *);
+
 /* Bytes that the kernel has not taken yet. */
 size_t ssh_socket_unsent(const struct ssh_socket *);
 

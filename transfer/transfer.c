@@ -3,7 +3,7 @@
  * One transfer from the client's side:
  *
  *   1. push: open the source, so that a wrong name is told before anything
- *   2. connect, HELLO both ways, OPEN
+ *   2. connect, HELLO both ways, OPEN; a push says OFFER too
  *   3. run a session as the reading end (push), as the writing end (pull), or
  *      take the lines of a manifest (verify)
  *   4. when the connection was lost: wait as retry.h says, begin anew
@@ -117,6 +117,7 @@ static int connect_lane(struct run *run, struct session *session,
 			     &made) == -1)
 		return session_fail_text(session, made.code, made.text);
 	session_set_lane(session, made.lane);
+	session->round_trip = made.round_trip;
 	return 0;
 }
 
@@ -151,14 +152,11 @@ static int send_open(struct run *run, struct session *session,
 	return session_send(session, message_open_encode(&open));
 }
 
-static int start(struct run *run, struct session *session,
-		 const struct journal_summary *summary)
+/* What the far end has said decides. */
+static int agree(struct run *run, struct session *session,
+		 const uint8_t nonce[16])
 {
-	uint8_t nonce[16];
-
-	if (connect_lane(run, session, nonce) == -1 ||
-	    session_hello(session, nonce) == -1 ||
-	    session_expect_hello(session, nonce) == -1)
+	if (session_expect_hello(session, nonce) == -1)
 		return -1;
 	if (session->version == 0)
 		return session_fail(session, EXIT_INCOMPATIBLE,
@@ -176,7 +174,34 @@ static int start(struct run *run, struct session *session,
 	    run->request->operation != OPERATION_VERIFY)
 		session->crew =
 		    lane_grow_create(session, &run->request->carrier);
-	return send_open(run, session, summary);
+	return 0;
+}
+
+/* What a push says first is the same in every version, so it is said at once:
+ * it waits for one answer, not for two. */
+static int start_push(struct run *run, struct session *session,
+		      const struct journal_summary *summary,
+		      const struct message_offer *offer)
+{
+	uint8_t nonce[16];
+
+	if (connect_lane(run, session, nonce) == -1 ||
+	    session_hello(session, nonce) == -1 ||
+	    send_open(run, session, summary) == -1 ||
+	    session_send(session, message_offer_encode(offer)) == -1)
+		return -1;
+	return agree(run, session, nonce);
+}
+
+static int start(struct run *run, struct session *session)
+{
+	uint8_t nonce[16];
+
+	if (connect_lane(run, session, nonce) == -1 ||
+	    session_hello(session, nonce) == -1 ||
+	    agree(run, session, nonce) == -1)
+		return -1;
+	return send_open(run, session, NULL);
 }
 
 static void push(struct run *run, struct session *session)
@@ -206,9 +231,8 @@ static void push(struct run *run, struct session *session)
 	}
 	if (source_open_journal(source, request->uuid, &summary) == -1)
 		fail_errno(session, EXIT_FILE_IO, "the journal of this end");
-	else if (start(run, session, &summary) == 0)
-		session_run_source(session, source, &offer, request->uuid,
-				   &manner);
+	else if (start_push(run, session, &summary, &offer) == 0)
+		session_run_source(session, source, request->uuid, &manner);
 	source_close(source);
 }
 
@@ -226,7 +250,7 @@ static void pull(struct run *run, struct session *session)
 
 	memcpy(config.uuid, request->uuid, sizeof(config.uuid));
 	memcpy(config.client, run->client, sizeof(config.client));
-	if (start(run, session, NULL) == 0)
+	if (start(run, session) == 0)
 		session_run_target(session, &config, 0, 0, request->options);
 }
 
@@ -261,7 +285,7 @@ static void verify(struct run *run, struct session *session)
 	struct frame *frame;
 	int at_end = 0;
 
-	if (start(run, session, NULL) == -1)
+	if (start(run, session) == -1)
 		return;
 	session->up = 1;
 	while (!at_end && session_expect_any(session, FRAME_MANIFEST, FRAME_BYE,

@@ -52,14 +52,15 @@ static inline unsigned count_tasks(void)
 	return count_entries("/proc/self/task");
 }
 
-/* So many are there again; one that was joined may take a moment to go. */
+/* No more are there than before; one that was joined may take a moment to go,
+ * then too when they were counted before. */
 static inline void assert_entries(const char *path, unsigned expected)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 
-	for (int i = 0; i < 10000 && count_entries(path) != expected; i++)
+	for (int i = 0; i < 10000 && count_entries(path) > expected; i++)
 		nanosleep(&pause, NULL);
-	assert_int_equal(count_entries(path), expected);
+	assert_true(count_entries(path) <= expected);
 }
 
 /* The next event but LANE_SENT and LANE_HEARD, within a minute. */

@@ -251,10 +251,9 @@ static void say(struct fixture *fixture, uint32_t lane, struct frame *frame,
 	lane_send(fixture->far_lanes[lane], frame, epoch);
 }
 
-/* It asks for the door, and is given the token. */
-static void open_door(struct fixture *fixture)
+/* It asks for the door. */
+static void ask_for_door(struct fixture *fixture)
 {
-	struct engine_event event;
 	struct frame *frame;
 
 	pulse(fixture);
@@ -262,9 +261,22 @@ static void open_door(struct fixture *fixture)
 	assert_int_equal(frame->epoch, EPOCH);
 	assert_int_equal(frame->body_length, 0);
 	frame_free(frame);
-	say(fixture, FIRST, message_lanes_encode((const uint8_t *)TOKEN),
+}
+
+/* It is given the token; NULL: there is none. */
+static void answer_door(struct fixture *fixture, const char *token)
+{
+	struct engine_event event;
+
+	say(fixture, FIRST, message_lanes_encode((const uint8_t *)token),
 	    EPOCH);
 	assert_int_equal(turn(fixture, &event), 0);
+}
+
+static void open_door(struct fixture *fixture)
+{
+	ask_for_door(fixture);
+	answer_door(fixture, TOKEN);
 }
 
 /* Up to the client's HELLO on a new lane, which is answered with nonce (NULL:
@@ -387,20 +399,73 @@ static void without_a_door_there_are_no_lanes(void **state)
 {
 	struct fixture *fixture = *state;
 	struct engine_event event;
-	struct frame *frame;
 
 	begin(fixture);
-	pulse(fixture);
-	hear(fixture, FRAME_LANES, &frame);
-	frame_free(frame);
-	say(fixture, FIRST, message_lanes_encode(NULL), EPOCH);
-	assert_int_equal(turn(fixture, &event), 0);
+	ask_for_door(fixture);
+	answer_door(fixture, NULL);
 	fixture->now += 100 * SECOND;
 	pulse(fixture);
 	assert_int_equal(fixture->calls[0], 0);
 	/* It does not ask again. */
 	while (inbox_take(fixture->far, &event, 0))
 		assert_int_not_equal(event.type, EVENT_FRAME);
+}
+
+/* A first lane whose carrier knows the round trip: LANES is asked, and two
+ * lanes are made before it is answered. */
+static void make_before_the_answer(struct fixture *fixture)
+{
+	struct engine_event event;
+
+	fixture->session.round_trip = SECOND;
+	fixture->carrier.lanes = 3;
+	begin(fixture);
+	ask_for_door(fixture);
+	/* EVENT_LANE_MADE */
+	assert_int_equal(turn(fixture, &event), 0);
+	assert_int_equal(turn(fixture, &event), 0);
+	assert_int_equal(fixture->calls[0], 2);
+	/* Nothing can be said on them without the token. */
+	assert_false(inbox_take(fixture->far, &event, 0));
+}
+
+static void lanes_are_made_before_the_door_is_known(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_before_the_answer(fixture);
+	answer_door(fixture, TOKEN);
+	come_up(fixture, 0);
+	come_up(fixture, 0);
+	assert_int_equal(fixture->news[LANE_CAME_UP], 2);
+	assert_int_equal(fixture->news[LANE_REFUSED], 0);
+}
+
+static void lanes_that_were_made_for_no_door_are_let_go(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_before_the_answer(fixture);
+	answer_door(fixture, NULL);
+	assert_int_equal(fixture->news[LANE_REFUSED], 2);
+	assert_int_equal(fixture->session.lanes.up, 1);
+	fixture->now += 100 * SECOND;
+	pulse(fixture);
+	assert_int_equal(fixture->calls[0], 2);
+}
+
+/* An agent says nothing before it has the token. */
+static void a_word_before_the_token_is_a_refusal(void **state)
+{
+	struct fixture *fixture = *state;
+	struct message_hello hello = {.version_highest = PROTOCOL_VERSION};
+	struct engine_event event;
+
+	make_before_the_answer(fixture);
+	memcpy(hello.nonce, "0123456789abcdef", sizeof(hello.nonce));
+	say(fixture, 1, message_hello_encode(&hello), 0);
+	assert_int_equal(turn(fixture, &event), 0);
+	assert_int_equal(fixture->news[LANE_REFUSED], 1);
 }
 
 static void a_lane_that_dies_is_replaced(void **state)
@@ -661,6 +726,9 @@ int main(void)
 	    TEST(a_lane_is_made_and_joined),
 	    TEST(a_bulk_lane_says_so),
 	    TEST(without_a_door_there_are_no_lanes),
+	    TEST(lanes_are_made_before_the_door_is_known),
+	    TEST(lanes_that_were_made_for_no_door_are_let_go),
+	    TEST(a_word_before_the_token_is_a_refusal),
 	    TEST(a_lane_that_dies_is_replaced),
 	    TEST(the_first_number_is_nothing_special),
 	    TEST(a_refusal_is_told_and_tried_again),
