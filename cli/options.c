@@ -81,10 +81,14 @@ static const struct row rows[] = {
 	    FAR | ONLY(MANIFEST) | ONLY(SERVE) | ONLY(STATUS), 0,
 	    KIND_FLAG, quiet,
 	    "only errors; no progress, no summary"),
+	ROW("read-only", 0, NULL, ONLY(SERVE), 0, KIND_FLAG, read_only,
+	    "with --root: refuse to write"),
 	ROW("recursive", 'r', NULL, ONLY(COPY), 0, KIND_FLAG, recursive,
 	    "no effect: folders are copied with all in them"),
 	ROW("remote-ferry", 0, "PATH", FAR, 1, KIND_TEXT, remote_ferry,
 	    "program on the far side (FERRY_REMOTE, or ferry)"),
+	ROW("root", 0, "DIR", ONLY(SERVE), 0, KIND_TEXT, root,
+	    "serve what is in DIR alone; see ferry(1)"),
 	ROW("ssh", 'e', "PROGRAM", FAR, 1, KIND_TEXT, ssh,
 	    "OpenSSH's client, with its options (ssh)"),
 	ROW("state-dir", 0, "DIR",
@@ -103,6 +107,8 @@ static const struct row rows[] = {
 	    "afterwards read both sides again and compare"),
 	ROW("version", 0, NULL, ALL, 0, KIND_FLAG, version,
 	    "show the version"),
+	ROW("write-only", 0, NULL, ONLY(SERVE), 0, KIND_FLAG, write_only,
+	    "with --root: refuse to read"),
 };
 /* clang-format on */
 #define ROW_COUNT    (sizeof(rows) / sizeof(rows[0]))
@@ -342,7 +348,7 @@ static void say_refused(int value, const char *argument)
 
 /* One option or operand.  0 or -1. */
 static int take(struct options *options, int value, const char *argument,
-		uint32_t *used)
+		uint64_t *used)
 {
 	const struct row *row;
 
@@ -355,21 +361,21 @@ static int take(struct options *options, int value, const char *argument,
 		say_refused(value, argument);
 		return -1;
 	}
-	*used |= UINT32_C(1) << (size_t)(row - rows);
+	*used |= UINT64_C(1) << (size_t)(row - rows);
 	return keep(options, row, optarg) != 0 ? -1
 					       : record(options, row, optarg);
 }
 
 /* One pass over argv.  used gets a bit for each row given, *named is the
  * number of operands before any "--".  0 or -1. */
-static int scan(struct options *options, int argc, char **argv, uint32_t *used,
+static int scan(struct options *options, int argc, char **argv, uint64_t *used,
 		size_t *named)
 {
 	char letters[LETTERS_SIZE];
 	struct option long_options[ROW_COUNT + 1];
 	int value;
 
-	_Static_assert(ROW_COUNT <= 32, "used has a bit for each row");
+	_Static_assert(ROW_COUNT <= 64, "used has a bit for each row");
 	fill_getopt(letters, long_options);
 	optind = 0; /* glibc: begin anew */
 	opterr = 0;
@@ -421,7 +427,7 @@ static int refuse_unknown_subcommand(const struct options *options)
 	return 0;
 }
 
-static int refuse_foreign_options(const struct options *options, uint32_t used)
+static int refuse_foreign_options(const struct options *options, uint64_t used)
 {
 	unsigned bit = 1U << options->subcommand;
 
@@ -437,7 +443,7 @@ static int refuse_foreign_options(const struct options *options, uint32_t used)
 
 int options_parse(struct options *options, int argc, char **argv)
 {
-	uint32_t used = 0;
+	uint64_t used = 0;
 	size_t named = 0;
 
 	memset(options, 0, sizeof(*options));

@@ -58,6 +58,9 @@ struct options {
 	const char *check;
 	const char *format;
 	const char *nonce;
+	const char *root; /* of serve; the next two are with it only */
+	int read_only;
+	int write_only;
 	const char *state_dir;
 
 	int json;

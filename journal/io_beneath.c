@@ -60,7 +60,8 @@ static int is_missing(int error)
 	return probe == -1 && errno == EPERM;
 }
 
-static int open_by_openat2(int dir, const char *piece, int flags, mode_t mode)
+static int call_openat2(int dir, const char *piece, int flags, mode_t mode,
+			unsigned resolve)
 {
 	struct open_how how = {0};
 	long result;
@@ -71,8 +72,7 @@ static int open_by_openat2(int dir, const char *piece, int flags, mode_t mode)
 	how.flags = (unsigned)flags;
 	/* openat2 says EINVAL to a mode that it would not use. */
 	how.mode = (flags & O_CREAT) ? mode & 07777 : 0;
-	how.resolve =
-	    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve;
 	do
 		result = syscall(SYS_openat2, dir, piece, &how, sizeof(how));
 	while (result == -1 && errno == EAGAIN); /* a rename was in the way */
@@ -82,6 +82,11 @@ static int open_by_openat2(int dir, const char *piece, int flags, mode_t mode)
 		errno = is_missing(error) ? ENOSYS : error;
 	}
 	return (int)result;
+}
+
+static int open_by_openat2(int dir, const char *piece, int flags, mode_t mode)
+{
+	return call_openat2(dir, piece, flags, mode, RESOLVE_NO_SYMLINKS);
 }
 
 /* openat says ENOTDIR where a folder was asked for and a link was found. */
@@ -193,4 +198,13 @@ int io_beneath_walk(int dir, const char *path, int flags, mode_t mode)
 	if (!acceptable(path, flags))
 		return -1;
 	return open_in_pieces(open_by_name, NAME_MAX, dir, path, flags, mode);
+}
+
+int io_beneath_followed(int dir, const char *path, int flags)
+{
+	int result = call_openat2(dir, path, flags, 0, 0);
+
+	if (result == -1 && errno == ENOSYS)
+		result = io_beneath_walk(dir, path, flags, 0);
+	return result;
 }

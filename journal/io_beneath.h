@@ -17,4 +17,12 @@ int io_beneath_openat2(int dir, const char *path, int flags, mode_t mode);
 /* Name by name with O_NOFOLLOW: works everywhere. */
 int io_beneath_walk(int dir, const char *path, int flags, mode_t mode);
 
+/*
+ * A folder that is there, by a path in which symbolic links and ".." are
+ * followed as long as they stay beneath dir; errno is EXDEV where they do not.
+ * The kernel looks at the whole way at once, so that nobody can swap a part of
+ * it in between.  Without openat2 it is io_beneath_walk, which follows none.
+ */
+int io_beneath_followed(int dir, const char *path, int flags);
+
 #endif

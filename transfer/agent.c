@@ -257,10 +257,27 @@ static void serve_open(struct session *session, const struct message_open *open,
 
 struct agent {
 	struct session session;
+	enum agent_access access;
 	int in;
 	int out;
 	int state_dir;
 };
+
+/* 1; or 0 after telling the client that it may not. */
+static int may_serve(struct agent *agent, const struct message_open *open)
+{
+	int writes = open->operation == OPERATION_PUSH;
+
+	if (agent->access == AGENT_READ_ONLY && writes)
+		session_fail(&agent->session, EXIT_FILE_IO,
+			     "this key may only read there (--read-only)");
+	else if (agent->access == AGENT_WRITE_ONLY && !writes)
+		session_fail(&agent->session, EXIT_FILE_IO,
+			     "this key may only write there (--write-only)");
+	else
+		return 1;
+	return 0;
+}
 
 static void serve(struct agent *agent, const uint8_t nonce[16])
 {
@@ -275,17 +292,19 @@ static void serve(struct agent *agent, const uint8_t nonce[16])
 	if (frame->type == FRAME_JOIN) {
 		serve_join(session, frame, agent->in, agent->out);
 	} else if (take_open(session, frame, &open) == 0) {
-		serve_open(session, &open, agent->state_dir);
+		if (may_serve(agent, &open))
+			serve_open(session, &open, agent->state_dir);
 		message_open_free(&open);
 	}
 	frame_free(frame);
 }
 
 int agent_run(struct io *io, int in, int out, const uint8_t nonce[16],
-	      int state_dir)
+	      int state_dir, enum agent_access access)
 {
 	const struct transfer_observer nobody = {0};
-	struct agent agent = {.in = in, .out = out, .state_dir = state_dir};
+	struct agent agent = {
+	    .access = access, .in = in, .out = out, .state_dir = state_dir};
 	struct session *session = &agent.session;
 	struct lane *lane;
 	int code;

@@ -29,6 +29,8 @@ static const char *reason(int error)
 	case ELOOP:
 		/* No link is ever followed, so this is no loop of them. */
 		return "a symbolic link is in the way";
+	case EXDEV:
+		return "leads out of the folder that it must stay in";
 	case EISDIR:
 		return "is a folder there";
 	case ENOTDIR:

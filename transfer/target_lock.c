@@ -112,7 +112,7 @@ static void boot_and_host(struct holder *holder)
  * nobody else, and must not depend on who runs it. */
 static int has_processes(const struct io *io)
 {
-	return io == io_system();
+	return io->lock == io_system()->lock;
 }
 
 static void holder_self(struct holder *holder,
@@ -138,6 +138,18 @@ static int is_alive(const struct holder *holder)
 	       start_of(holder->pid) == holder->start;
 }
 
+/* Is that a ferry, going by its name?  The file may say the truth about any
+ * other process of this user. */
+static int has_our_name(const struct holder *holder)
+{
+	char path[64], name[64], ours[64];
+
+	snprintf(path, sizeof(path), "/proc/%ld/comm", holder->pid);
+	return read_proc(path, name, sizeof(name)) == 0 &&
+	       read_proc("/proc/self/comm", ours, sizeof(ours)) == 0 &&
+	       strcmp(name, ours) == 0;
+}
+
 /* Is it certain that this process is what the line says, and that it works
  * for our transfer? */
 static int is_orphan(const struct holder *holder, const struct holder *self)
@@ -146,7 +158,8 @@ static int is_orphan(const struct holder *holder, const struct holder *self)
 	       (strcmp(holder->uuid, self->uuid) == 0 ||
 		strcmp(holder->also, self->uuid) == 0) &&
 	       strcmp(holder->boot, self->boot) == 0 &&
-	       strcmp(holder->host, self->host) == 0 && is_alive(holder);
+	       strcmp(holder->host, self->host) == 0 && is_alive(holder) &&
+	       has_our_name(holder);
 }
 
 static void wait_a_little(void)

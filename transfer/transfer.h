@@ -103,11 +103,16 @@ struct transfer_result {
  */
 void transfer_run(const struct transfer_request *, struct transfer_result *);
 
+/* Which sessions an agent serves: a push writes, a pull or a verification
+ * reads.  The others are refused with a word. */
+enum agent_access { AGENT_ALL, AGENT_READ_ONLY, AGENT_WRITE_ONLY };
+
 /*
  * The far end: "ferry serve".  Speaks on descriptors in and out until the
  * client is done or gone.  Returns an exit code.  nonce is echoed in HELLO.
+ * Paths that the client names are opened by the table's open.
  */
 int agent_run(struct io *, int in, int out, const uint8_t nonce[16],
-	      int state_dir);
+	      int state_dir, enum agent_access);
 
 #endif

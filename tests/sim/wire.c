@@ -44,7 +44,7 @@ static void *agent_thread(void *cookie)
 	struct agent *agent = cookie;
 
 	agent->code = agent_run(agent->io, agent->descriptor, agent->descriptor,
-				agent->nonce, agent->state_dir);
+				agent->nonce, agent->state_dir, AGENT_ALL);
 	return NULL;
 }
 

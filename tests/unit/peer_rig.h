@@ -64,7 +64,7 @@ static inline void *peer_agent_thread(void *cookie)
 	struct peer *peer = cookie;
 
 	peer->code = agent_run(io_system(), peer->theirs, peer->theirs,
-			       (const uint8_t *)PEER_NONCE, -1);
+			       (const uint8_t *)PEER_NONCE, -1, AGENT_ALL);
 	/* Its process would end now. */
 	return NULL;
 }

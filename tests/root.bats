@@ -1,0 +1,245 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Goal: with "ferry serve --root" in authorized_keys a key copies to or from
+# one folder as any other does, and reaches nothing else, whatever its holder
+# asks for and whatever is in that folder.
+#
+# shellcheck disable=SC2154 # the rig sets these
+
+load lib/rig
+
+setup()
+{
+	rig_setup
+	mkdir root outside
+	echo secret >outside/secret
+	cp -a outside outside.before
+}
+
+teardown()
+{
+	rig_teardown
+}
+
+# restrict [OPTION...]: the key gets the line of the manual, with this program,
+# this folder, these options in place of --read-only.
+restrict()
+{
+	local line
+
+	line=$(sed -n 's/^\(restrict,command=.*\) ssh-ed25519 AAAA\.\.\.$/\1/p' \
+	    "$BATS_TEST_DIRNAME/../man/ferry.1")
+	[[ $line == *'"ferry serve --root /srv/photos --read-only"' ]] ||
+	    fail "the manual: $line"
+	line=${line/ferry/$FERRY}
+	line=${line/\/srv\/photos/$work/root}
+	line=${line/ --read-only/${1+ $*}}
+	echo "$line $(cat "$SSHD_KEY.pub")" >"$SSHD_DIR/authorized_keys"
+}
+
+# Nothing of what is outside was changed, nothing of it came here.
+assert_no_escape()
+{
+	assert_same_trees outside.before outside
+	run grep -rlxs secret root pulled
+	assert_output ''
+}
+
+# refused CODE PATTERN ARGUMENT...: ferry fails so, in one line.
+refused()
+{
+	local code=$1 pattern=$2
+
+	shift 2
+	run --separate-stderr ferry "$@"
+	assert_failure "$code"
+	# shellcheck disable=SC2053,SC2154 # it is a pattern
+	[[ $stderr == $pattern && ${#stderr_lines[@]} -eq 1 ]] ||
+	    fail "$*: $stderr"
+}
+
+# bats test_tags=sanitize
+@test "push, pull and verify beneath the root, however the path is written" {
+	local path
+
+	restrict
+	mkdir -p tree/deep/er tree/empty
+	make_file tree/deep/file $((MIB + 1))
+	echo odd >tree/deep/er/$'-\xff\n$(x)'
+	ln -s ../../outside tree/deep/link
+	mkdir pulled
+	for path in /a b '~/c'; do
+		ferry -q tree/ "$HOST:$path"
+		assert_same_trees tree "root/${path#*/}"
+		ferry verify -q tree/ "$HOST:$path"
+		ferry -q "$HOST:$path/" "pulled/${path#*/}"
+		assert_same_trees tree "pulled/${path#*/}"
+	done
+	ferry -q "$HOST:/" whole
+	assert_same_trees root whole
+	assert_nothing_staged root
+	# No state but where it is asked for.
+	assert_equal "$(ls "$SSHD_DIR/state")" ''
+	restrict --state-dir "$work/its-state"
+	ferry -q tree "$HOST:e"
+	assert_file_exists "$(echo its-state/ledger/*)"
+}
+
+# bats test_tags=sanitize
+@test "several lanes beneath the root, with each transport" {
+	local transport
+
+	restrict
+	make_file big $((10 * MIB))
+	for transport in auto libssh2 ssh; do
+		ferry_json events -q --lanes 3 --transport "$transport" \
+		    --bwlimit 20m big "$HOST:$transport"
+		cmp big "root/$transport"
+		[ "$(done_field events lanes)" -ge 2 ]
+	done
+}
+
+@test "--read-only refuses what writes, --write-only what reads" {
+	echo mine >mine
+	echo theirs >root/theirs
+	restrict --read-only
+	refused 11 '*may only read*' mine "$HOST:mine"
+	refused 11 '*may only read*' mine "$HOST:"
+	assert_equal "$(ls -A root)" theirs
+	ferry -q "$HOST:theirs" pulled
+	cmp root/theirs pulled
+	ferry verify -q pulled "$HOST:theirs"
+
+	restrict --write-only
+	refused 11 '*may only write*' "$HOST:theirs" new
+	refused 11 '*may only write*' verify mine "$HOST:theirs"
+	assert_not_exists new
+	ferry -q mine "$HOST:mine"
+	cmp mine root/mine
+}
+
+@test "what the client asked to run is not run" {
+	restrict
+	run ssh -F none -p "$SSHD_PORT" -i "$SSHD_KEY" -o BatchMode=yes \
+	    -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS" "$HOST" \
+	    "touch $work/root/made; exec ferry serve --nonce 12" </dev/null
+	assert_failure 1
+	assert_output 'ferry: this key is for ferry alone'
+	echo mine >mine
+	# shellcheck disable=SC2016
+	ferry -q --remote-ferry 'x $(touch made); touch made;' mine "$HOST:y"
+	assert_equal "$(ls -A root)" y
+	# It is for command=, where the client has no say in the options.
+	run "$FERRY" serve --root root --nonce 00112233445566778899aabbccddeeff
+	assert_failure 1
+	run "$FERRY" serve --read-only --nonce 00112233445566778899aabbccddeeff
+	assert_failure 1
+}
+
+# bats test_tags=sanitize
+@test "no path leads out, by .. or by a link, to be written or to be read" {
+	local path
+
+	restrict
+	mkdir src root/in
+	echo mine >src/mine
+	ln -s ../outside root/up
+	ln -s "$work/outside" root/absolute
+	ln -s in root/inside
+	for path in in/../../outside up absolute \
+	    "../../../../../../../../..$work/outside"; do
+		refused 23 '*leads out of the folder*' "$HOST:$path/" pulled
+		refused 11 '*leads out of the folder*' src/ "$HOST:$path"
+		refused 11 '*leads out of the folder*' src/mine "$HOST:$path/new"
+	done
+	refused 23 '*leads out of the folder*' verify src/ "$HOST:up/"
+	refused 23 '*No such file*' "$HOST:$work/outside/secret" pulled
+	ferry -q "$HOST:up" pulled # the link itself
+	assert_equal "$(readlink pulled)" ../outside
+	rm pulled
+	ferry -q src/mine "$HOST:inside/"
+	ferry -q src/mine "$HOST:in/../in/again"
+	cmp src/mine root/in/mine
+	cmp src/mine root/in/again
+	assert_no_escape
+}
+
+@test "links in the way of what is written lead nowhere" {
+	restrict
+	mkdir -p src/sub root/t
+	echo mine >src/sub/mine
+	echo mine >src/secret
+	ln -s ../../outside root/t/sub
+	ln -s ../../outside/secret root/t/secret
+	# A link that is in the way of an entry is replaced, not followed.
+	run ferry src/ "$HOST:t"
+	assert_no_escape
+	rm -r root/t
+	mkdir root/t
+	ln -s ../../outside root/t/.ferry
+	refused 11 '*.ferry*symbolic link*' src/ "$HOST:t"
+	assert_no_escape
+}
+
+# The second wall, without the first: a program that wants to get out.
+@test "the process can reach no other file where the kernel has Landlock" {
+	mkdir -p root state
+	run "${FERRY%/*}/tests/peer/confined" root state outside/secret
+	[ "$status" -ne 77 ] || skip "$output"
+	assert_success
+	assert_no_escape
+}
+
+# ---- a folder that becomes a link, and a folder again, all the time ---------
+
+# flips A B COMMAND...: A and B trade places while the command runs, again and
+# again.
+flips()
+{
+	local flip=${FERRY%/*}/tests/peer/flip pid
+
+	[ -x "$flip" ] || skip "there is no $flip; it is built by make check"
+	"$flip" "$((${FERRY_FLIPS:-9000} / 3))" "$1" "$2" 3>&- &
+	pid=$!
+	shift 2
+	rounds=0
+	while kill -0 "$pid" 2>/dev/null; do
+		"$@" || :
+		rounds=$((rounds + 1))
+	done
+	wait "$pid"
+}
+
+# Each time all is new.
+push_again()
+{
+	local name
+
+	for name in src/sub/{1..99}; do echo "$rounds" >"$name"; done
+	ferry -q --timeout 1s src/ "$HOST:t" 2>/dev/null
+	ferry -q --timeout 1s src/sub/ "$HOST:t/sub" 2>/dev/null
+}
+
+pull_again()
+{
+	rm -rf pulled
+	ferry -q --timeout 1s "$HOST:t/" pulled 2>/dev/null
+	ferry -q --timeout 1s "$HOST:t/sub/" pulled 2>/dev/null
+}
+
+@test "a folder that is swapped for a link all the time lets nothing out" {
+	restrict
+	mkdir -p src/sub root/t/sub root/t/.ferry/stays
+	ln -s ../../outside root/t/link
+	flips root/t/sub root/t/link push_again
+	assert_no_escape
+	[ "$rounds" -gt 0 ]
+	flips root/t/.ferry root/t/link push_again
+	assert_no_escape
+	flips root/t/sub root/t/link pull_again
+	assert_no_escape
+	# It was in the way, and is not any more.
+	push_again
+	ferry verify -q src/sub/ "$HOST:t/sub"
+}
