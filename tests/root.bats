@@ -41,7 +41,7 @@ restrict()
 # Nothing of what is outside was changed, nothing of it came here.
 assert_no_escape()
 {
-	assert_same_trees outside.before outside
+	same_trees outside.before outside >/dev/null || fail 'an escape'
 	run grep -rlxs secret root pulled
 	assert_output ''
 }
@@ -193,53 +193,51 @@ refused()
 
 # ---- a folder that becomes a link, and a folder again, all the time ---------
 
-# flips A B COMMAND...: A and B trade places while the command runs, again and
-# again.
+# flips FOLDER COMMAND...: it becomes a link to what is outside, and itself
+# again, while the command runs, again and again.
 flips()
 {
 	local flip=${FERRY%/*}/tests/peer/flip pid
 
 	[ -x "$flip" ] || skip "there is no $flip; it is built by make check"
-	"$flip" "$((${FERRY_FLIPS:-9000} / 3))" "$1" "$2" 3>&- &
+	"$flip" "$((${FERRY_FLIPS:-6000} / 3))" "$1" ../../outside root/aside 3>&- &
 	pid=$!
-	shift 2
+	shift
 	rounds=0
 	while kill -0 "$pid" 2>/dev/null; do
-		"$@" || :
+		"$@"
 		rounds=$((rounds + 1))
 	done
 	wait "$pid"
 }
 
-# Each time all is new.
+# Each time all is new.  The path that leads through the folder is another
+# matter than the folder in what is copied.
 push_again()
 {
 	local name
 
 	for name in src/sub/{1..99}; do echo "$rounds" >"$name"; done
-	ferry -q --timeout 1s src/ "$HOST:t" 2>/dev/null
-	ferry -q --timeout 1s src/sub/ "$HOST:t/sub" 2>/dev/null
+	ferry -q --timeout 1s src/sub/ "$HOST:t/sub" 2>/dev/null || :
+	ferry -q --timeout 1s src/ "$HOST:t" 2>/dev/null || :
+	assert_no_escape
 }
 
 pull_again()
 {
 	rm -rf pulled
-	ferry -q --timeout 1s "$HOST:t/" pulled 2>/dev/null
-	ferry -q --timeout 1s "$HOST:t/sub/" pulled 2>/dev/null
+	ferry -q --timeout 1s "$HOST:t/sub/" pulled 2>/dev/null || :
+	ferry -q --timeout 1s "$HOST:t/" pulled 2>/dev/null || :
+	assert_no_escape
 }
 
 @test "a folder that is swapped for a link all the time lets nothing out" {
 	restrict
 	mkdir -p src/sub root/t/sub root/t/.ferry/stays
-	ln -s ../../outside root/t/link
-	flips root/t/sub root/t/link push_again
-	assert_no_escape
-	[ "$rounds" -gt 0 ]
-	flips root/t/.ferry root/t/link push_again
-	assert_no_escape
-	flips root/t/sub root/t/link pull_again
-	assert_no_escape
+	flips root/t/sub push_again
+	flips root/t/.ferry push_again
+	flips root/t/sub pull_again
 	# It was in the way, and is not any more.
-	push_again
+	ferry -q src/sub/ "$HOST:t/sub"
 	ferry verify -q src/sub/ "$HOST:t/sub"
 }
