@@ -78,13 +78,14 @@ static int stop(void *cookie)
 
 /*
  * "exec PROGRAM serve --nonce ": with exec no shell stays in between.  The
- * shell there takes the words apart, so the program is quoted, but for "~/".
+ * shell there takes the words apart, so what is no letter in the program has a
+ * backslash, but for "~/".
  */
 static char *make_command(const char *program)
 {
 	const char *tilde = strncmp(program, "~/", 2) == 0 ? "~/" : "";
 	const char *word = program + strlen(tilde);
-	char *quoted = escape_for_shell(&word, 1), *command;
+	char *quoted = escape_for_any_shell(word), *command;
 
 	if (quoted == NULL)
 		return NULL;

@@ -2,6 +2,7 @@
 /* Which bytes of a name may reach a terminal, a log or a shell. */
 #include "cli/escape.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,33 @@ char *escape_for_shell(const char *const *words, size_t count)
 		if (i > 0)
 			*to++ = ' ';
 		to = put_word(to, words[i]);
+	}
+	*to = '\0';
+	return result;
+}
+
+/* A backslash before a sign makes it nothing special in all of them, where
+ * within quotes csh still sees "!" and fish "\\". */
+char *escape_for_any_shell(const char *word)
+{
+	char *result = malloc(3 * strlen(word) + 3);
+	char *to = result;
+
+	if (result == NULL)
+		return NULL;
+	if (*word == '\0')
+		to = stpcpy(to, "''");
+	for (; *word != '\0'; word++) {
+		if (*word == '\n') {
+			to = stpcpy(to, "'\n'");
+			continue;
+		}
+		/* To fish, a letter after a backslash is another one. */
+		if (!isalnum((unsigned char)*word) &&
+		    (unsigned char)*word < 0x80 &&
+		    strchr("/._-", *word) == NULL)
+			*to++ = '\\';
+		*to++ = *word;
 	}
 	*to = '\0';
 	return result;

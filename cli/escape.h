@@ -26,4 +26,11 @@ int escape_is_utf8(const char *text, size_t length);
  * space between.  malloc'd, or NULL: no memory. */
 char *escape_for_shell(const char *const *words, size_t count);
 
+/*
+ * One word as a shell reads it that we do not know: sh, csh or fish and what is
+ * like them.  A newline is beyond csh.  Not for people's eyes.  malloc'd, or
+ * NULL: no memory.
+ */
+char *escape_for_any_shell(const char *word);
+
 #endif

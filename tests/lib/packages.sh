@@ -28,6 +28,8 @@ packages_check=(
 	bats-file
 	bats-support
 	clang
+	csh
+	fish
 	git
 	jq
 	libclang-rt-dev
@@ -37,10 +39,12 @@ packages_check=(
 	procps
 	rsync
 	shellcheck
+	tcsh
 	time
 	util-linux
 	xxhash
 	xz-utils
+	zsh
 )
 
 # What "make bench" measures with, and what it needs for its lines.

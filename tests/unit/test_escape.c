@@ -102,6 +102,26 @@ static void words_are_quoted_for_a_shell(void **state)
 	free(quoted);
 }
 
+static void a_word_is_quoted_for_any_shell(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"/usr/bin/ferry-1.0_b", "/usr/bin/ferry-1.0_b"},
+	    {"", "''"},
+	    {"it's a!", "it\\'s\\ a\\!"},
+	    {"$(a)\\", "\\$\\(a\\)\\\\"},
+	    {"a\nb", "a'\n'b"},
+	    {"\xff\xc3\xbc", "\xff\xc3\xbc"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *quoted = escape_for_any_shell(cases[i][0]);
+
+		assert_string_equal(quoted, cases[i][1]);
+		free(quoted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +129,7 @@ int main(void)
 	    cmocka_unit_test(any_two_bytes_are_harmless),
 	    cmocka_unit_test(utf8_is_recognised),
 	    cmocka_unit_test(words_are_quoted_for_a_shell),
+	    cmocka_unit_test(a_word_is_quoted_for_any_shell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

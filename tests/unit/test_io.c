@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "journal/io_beneath.h"
+#include "journal/io_root.h"
 #include "tests/unit/journal_rig.h"
 #include "tests/unit/scratch.h"
 
@@ -128,6 +129,41 @@ static void one_path_has_one_answer(void **state)
 			unlinkat(fixture->top, "d/new", 0);
 		}
 	}
+}
+
+/* What a peer's path is, where it may reach one folder alone. */
+static void a_root_is_never_left(void **state)
+{
+	static const struct {
+		const char *path;
+		int error; /* 0: it is opened */
+	} cases[] = {
+	    {"d", 0},          {"/d", 0},          {"//d//e/", 0},
+	    {"", 0},           {"/", 0},           {".", 0},
+	    {"in", 0},         {"/in/e", 0},       {"d/../d", 0},
+	    {"none", ENOENT},  {"f", ENOTDIR},     {"..", EXDEV},
+	    {"/..", EXDEV},    {"d/../..", EXDEV}, {"up", EXDEV},
+	    {"up/top", EXDEV}, {"root", EXDEV},    {"root/tmp", EXDEV},
+	    {"out", EXDEV},    {"d/../up", EXDEV},
+	};
+	struct fixture *fixture = *state;
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	struct io_root root;
+
+	io_root_init(&root, fixture->top);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int opened =
+		    root.io.open(&root, AT_FDCWD, cases[i].path, flags, 0);
+
+		if ((opened == -1 ? errno : 0) != cases[i].error)
+			fail_msg("%s: %s", cases[i].path,
+				 opened == -1 ? strerror(errno) : "opened");
+		if (opened != -1)
+			close(opened);
+	}
+	assert_int_equal(root.io.open(&root, AT_FDCWD, "f", O_RDONLY, 0), -1);
+	assert_int_equal(
+	    root.io.open(&root, AT_FDCWD, "new", O_WRONLY | O_CREAT, 0600), -1);
 }
 
 static void names_that_only_look_like_leading_out(void **state)
@@ -509,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(one_path_has_one_answer),
+	    TEST(a_root_is_never_left),
 	    TEST(names_that_only_look_like_leading_out),
 	    TEST(any_length_of_path),
 	    TEST(a_mode_is_for_new_files_only),

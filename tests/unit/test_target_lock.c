@@ -4,6 +4,7 @@
  * that a dead connection left behind is removed, even a stopped one, and
  * nobody else ever is.
  */
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <setjmp.h>
@@ -192,6 +193,24 @@ static void a_line_from_before_kills_nobody(void **state)
 	waitpid(innocent, NULL, 0);
 }
 
+/* The line is right, but who could have written it may not know what kind of
+ * process that is. */
+static void a_process_of_another_name_is_left_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	char name[16];
+
+	memcpy(fixture->other.uuid, fixture->rig.uuid, 16);
+	held_by_child(fixture);
+	assert_int_equal(prctl(PR_GET_NAME, name), 0);
+	assert_int_equal(prctl(PR_SET_NAME, "another"), 0);
+	assert_int_equal(rig_try(&fixture->rig), TARGET_HELD);
+	assert_int_equal(waitpid(fixture->child, NULL, WNOHANG), 0);
+	assert_int_equal(prctl(PR_SET_NAME, name), 0);
+	rig_open(&fixture->rig);
+	assert_int_equal(child_ended(fixture), SIGKILL);
+}
+
 static void one_process_holds_itself_off(void **state)
 {
 	struct fixture *fixture = *state;
@@ -312,6 +331,7 @@ int main(void)
 	    TEST(an_orphan_is_known_by_either_uuid),
 	    TEST(a_line_from_before_kills_nobody),
 	    TEST(a_planted_line_kills_nobody),
+	    TEST(a_process_of_another_name_is_left_alone),
 	    TEST(one_process_holds_itself_off),
 	    TEST(jobs_for_one_file_hold_that_file),
 	    TEST(the_last_one_removes_what_others_began),
