@@ -47,18 +47,20 @@ noisy()
 # log_in SHELL [DASH]
 log_in()
 {
-	command -v "$1" >/dev/null || skip "$1 is missing"
+	command -v "$1" >/dev/null || fail "$1 is missing"
 	echo "$(command -v "$1") ${2-}$1" >"$far.shell"
 }
 
-# copies SHELL FILE COUNT: with it there and back, FILE being read so often; under names
-# that a shell would take for more than names, and with both transports.
+# copies SHELL FILE COUNT: with it there and back, FILE being read so often; under
+# names that a shell would take for more than names, and with both transports.
 copies()
 {
 	local odd=$'-a b\'c"d$(touch made)`touch made`\n;touch made;\xff\\ !x*'
 
-	echo "$1" >"$odd"
+	echo "with $1:" # shown if it fails
+	rm -rf "$far/d" back again
 	mkdir "$far/d"
+	echo "$1" >"$odd"
 	log_in "$1" -
 	ferry --transport libssh2 "./$odd" "$HOST:~/d/" 2>messages
 	cmp "./$odd" "$far/d/$odd"
@@ -74,38 +76,16 @@ copies()
 	assert_equal "$(grep -c "says: Oops of $2" messages)" "$3"
 }
 
-@test "sh" {
-	noisy .profile
+# bats test_tags=sanitize
+@test "each log-in shell, with start-up files that print" {
+	noisy .profile .bash_profile .bashrc .zshenv .zprofile .zshrc .zlogin \
+	    .cshrc .tcshrc .login .config/fish/config.fish
 	copies sh .profile 2
-}
-
-@test "bash" {
-	noisy .bash_profile .bashrc
 	copies bash .bashrc 2
-}
-
-@test "dash" {
-	noisy .profile
 	copies dash .profile 2
-}
-
-@test "zsh" {
-	noisy .zshenv .zprofile .zshrc .zlogin
 	copies zsh .zshenv 4
-}
-
-@test "csh" {
-	noisy .cshrc .login
 	copies csh .cshrc 4
-}
-
-@test "tcsh" {
-	noisy .tcshrc .login
 	copies tcsh .tcshrc 4
-}
-
-@test "fish" {
-	noisy .config/fish/config.fish
 	copies fish .config/fish/config.fish 4
 }
 
@@ -116,6 +96,7 @@ copies()
 	for shell in sh bash dash zsh csh tcsh fish; do
 		log_in "$shell"
 		echo "$shell" >"$shell"
+		# shellcheck disable=SC2088 # it is for the shell there
 		ferry -q --remote-ferry "~/$odd" "$shell" "$HOST:"
 		cmp "$shell" "$far/$shell"
 	done

@@ -24,6 +24,9 @@
 #ifdef HAVE_LINUX_LANDLOCK_H
 #include <linux/landlock.h>
 #include <sys/syscall.h>
+#endif
+
+#if defined(HAVE_LINUX_LANDLOCK_H) && defined(SYS_landlock_restrict_self)
 
 /* Before version 2 a set forbids every rename from one folder to another, and
  * that is how ferry puts a file into place. */
