@@ -189,6 +189,24 @@ lanes_are_up()
 	assert_no_escape
 }
 
+# The lock of an agent that nobody reads from any more is taken from it, which
+# must see that process for that.
+@test "a stale agent is fenced off beneath the root, too" {
+	local agent
+
+	restrict
+	make_file big $((20 * MIB))
+	ferry_start -q --bwlimit 4m big "$HOST:there"
+	wait_until 20 has_staged root $MIB
+	agent=$(sshd_ferries | head -n 1)
+	kill -STOP "$agent"
+	kill -KILL "$FERRY_PID"
+	wait "$FERRY_PID" || :
+	ferry -q big "$HOST:there"
+	cmp big root/there
+	! process_is_alive "$agent"
+}
+
 # The second wall, without the first: a program that wants to get out.
 @test "the process can reach no other file where the kernel has Landlock" {
 	mkdir -p root state

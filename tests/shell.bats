@@ -76,7 +76,6 @@ copies()
 	assert_equal "$(grep -c "says: Oops of $2" messages)" "$3"
 }
 
-# bats test_tags=sanitize
 @test "each log-in shell, with start-up files that print" {
 	noisy .profile .bash_profile .bashrc .zshenv .zprofile .zshrc .zlogin \
 	    .cshrc .tcshrc .login .config/fish/config.fish
