@@ -197,14 +197,14 @@ lanes_are_up()
 	restrict
 	make_file big $((20 * MIB))
 	ferry_start -q --bwlimit 4m big "$HOST:there"
-	wait_until 20 has_staged root $MIB
+	wait_until 20 has_staged root "$MIB"
 	agent=$(sshd_ferries | head -n 1)
 	kill -STOP "$agent"
 	kill -KILL "$FERRY_PID"
 	wait "$FERRY_PID" || :
 	ferry -q big "$HOST:there"
 	cmp big root/there
-	! process_is_alive "$agent"
+	run ! process_is_alive "$agent"
 }
 
 # The second wall, without the first: a program that wants to get out.
@@ -225,7 +225,7 @@ flips()
 	local flip=${FERRY%/*}/tests/peer/flip pid
 
 	[ -x "$flip" ] || skip "there is no $flip; it is built by make check"
-	"$flip" "$((${FERRY_FLIPS:-4500} / 3))" "$1" ../../outside root/aside 3>&- &
+	"$flip" "$((${FERRY_FLIPS:-3000} / 3))" "$1" ../../outside root/aside 3>&- &
 	pid=$!
 	shift
 	rounds=0
