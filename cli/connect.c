@@ -158,6 +158,13 @@ static int connect_further(void *cookie, unsigned kind, struct inbox *inbox,
 				   over, result);
 }
 
+static int provide(void *cookie)
+{
+	struct connection *connection = cookie;
+
+	return connect_ssh_provide(connection->ssh);
+}
+
 struct transfer_carrier connect_carrier(const struct connection *connection)
 {
 	struct transfer_carrier carrier;
@@ -167,6 +174,7 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	carrier.cookie = (void *)(uintptr_t)connection;
 	carrier.connect = connect_any;
 	carrier.further = connect_further;
+	carrier.provide = provide;
 	/* A socket on this machine is as fast as several. */
 	if (connection->ssh != NULL)
 		connect_ssh_describe(connection->ssh, &carrier);

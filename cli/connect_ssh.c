@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/answers.h"
+#include "cli/bootstrap.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
@@ -31,6 +32,9 @@ struct connect_ssh {
 	struct ssh_options options;
 	struct ssh_config config;
 	char *command;
+	struct bootstrap *bootstrap; /* NULL: not wanted */
+	int provided;                /* it was tried once */
+	int provide;                 /* with the next first lane */
 	enum transport transport;
 	int lanes;
 
@@ -81,17 +85,26 @@ static int stop(void *cookie)
  * shell there takes the words apart, so what is no letter in the program has a
  * backslash, but for "~/".
  */
-static char *make_command(const char *program)
+static char *make_command(const char *program,
+			  const struct bootstrap *bootstrap)
 {
 	const char *tilde = strncmp(program, "~/", 2) == 0 ? "~/" : "";
 	const char *word = program + strlen(tilde);
-	char *quoted = escape_for_any_shell(word), *command;
+	char *quoted = escape_for_any_shell(word), *command = NULL;
+	char *whole;
 
 	if (quoted == NULL)
 		return NULL;
-	if (asprintf(&command, "exec %s%s serve --nonce ", tilde, quoted) < 0)
-		command = NULL;
+	if (asprintf(&whole, "%s%s", tilde, quoted) < 0)
+		whole = NULL;
 	free(quoted);
+	if (whole == NULL)
+		return NULL;
+	if (bootstrap != NULL)
+		command = bootstrap_serve_command(bootstrap, whole);
+	else if (asprintf(&command, "exec %s serve --nonce ", whole) < 0)
+		command = NULL;
+	free(whole);
 	return command;
 }
 
@@ -150,9 +163,12 @@ struct connect_ssh *connect_ssh_create(const struct options *options,
 				 ? TRANSPORT_SSH
 				 : options->transport;
 	connect->lanes = (int)options->lanes;
+	if (options->bootstrap &&
+	    (connect->bootstrap = bootstrap_create()) == NULL)
+		goto free_connect;
 	if (ssh_options_gather(&connect->options, options, far, code) != 0)
 		goto free_connect;
-	connect->command = make_command(program);
+	connect->command = make_command(program, connect->bootstrap);
 	if (connect->command == NULL ||
 	    ssh_command_make(&connect->ssh, options, &connect->options, far) !=
 		0) {
@@ -181,6 +197,7 @@ void connect_ssh_free(struct connect_ssh *connect)
 	ssh_options_clear(&connect->options);
 	ssh_command_clear(&connect->ssh);
 	pthread_mutex_destroy(&connect->lock);
+	bootstrap_free(connect->bootstrap);
 	free(connect->command);
 	free(connect);
 }
@@ -253,6 +270,20 @@ static int out_of_memory(struct lane_result *result)
 	return -1;
 }
 
+/* The whole command line, which uses command; or NULL. */
+static char **make_argv(struct connect_ssh *connect, char *command)
+{
+	char **argv;
+
+	pthread_mutex_lock(&connect->lock);
+	ssh_command_prefer_fast(&connect->ssh);
+	argv = ssh_command_argv(&connect->ssh, command);
+	pthread_mutex_unlock(&connect->lock);
+	if (argv != NULL)
+		tell_command(connect, argv);
+	return argv;
+}
+
 static int start_ssh(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane_result *result)
 {
@@ -268,17 +299,13 @@ static int start_ssh(struct connect_ssh *connect, struct inbox *inbox,
 	int code;
 
 	memset(result, 0, sizeof(*result));
-	pthread_mutex_lock(&connect->lock);
-	ssh_command_prefer_fast(&connect->ssh);
 	if (asprintf(&command, "%s%s", connect->command, nonce) < 0)
 		command = NULL;
 	if (command != NULL)
-		argv = ssh_command_argv(&connect->ssh, command);
-	pthread_mutex_unlock(&connect->lock);
+		argv = make_argv(connect, command);
 	if (argv == NULL || hex_bytes(nonce, bytes, sizeof(bytes)) != 0) {
 		code = out_of_memory(result);
 	} else {
-		tell_command(connect, argv);
 		config.argv = argv;
 		code = lane_child_start(inbox, id, &config, bytes, result);
 	}
@@ -328,6 +355,7 @@ static int connect_again(struct connect_ssh *connect, struct inbox *inbox,
 	attempt->config.ask = attempt_ask;
 	attempt->config.tell = attempt_tell;
 	attempt->config.stop = attempt_stop;
+	attempt->config.prepare = NULL;
 	attempt->connect = connect;
 	attempt->over = over;
 	pthread_mutex_lock(&connect->lock);
@@ -349,13 +377,99 @@ static int open_channel(struct connect_ssh *connect, struct inbox *inbox,
 	return code;
 }
 
+/* ---- bring the agent ---- */
+
+/* How it ended: 0, or an exit code and why. */
+struct bringing {
+	const struct bootstrap *bootstrap;
+	int code;
+	char *text;
+};
+
+static void bring(void *cookie, const struct exchange *exchange)
+{
+	struct bringing *bringing = cookie;
+
+	if (bootstrap_install(bringing->bootstrap, exchange, &bringing->code,
+			      &bringing->text) == 0)
+		bringing->code = 0;
+	if (signals_stop() != 0)
+		bringing->code = EXIT_INTERRUPTED;
+}
+
+/* prepare of ssh_config.h */
+static int prepare(void *cookie, struct ssh_connection *connection)
+{
+	const struct connect_ssh *connect = cookie;
+	struct bringing bringing = {.bootstrap = connect->bootstrap};
+	const struct exchange_talk talk = {&bringing, bring};
+	int result = exchange_ssh(
+	    connection, bootstrap_install_command(connect->bootstrap), &talk);
+
+	if (result == 0 && bringing.code != 0)
+		result = ssh_connection_fail(
+		    connection, bringing.code, "%s",
+		    bringing.text != NULL ? bringing.text : "out of memory");
+	free(bringing.text);
+	return result;
+}
+
+/* The same over ssh, with a log-in of its own. */
+static int prepare_ssh(struct connect_ssh *connect, struct lane_result *result)
+{
+	struct bringing bringing = {.bootstrap = connect->bootstrap};
+	const struct exchange_talk talk = {&bringing, bring};
+	const char *install = bootstrap_install_command(connect->bootstrap);
+	const struct exchange_child child = {
+	    .argv = make_argv(connect, (char *)(uintptr_t)install),
+	    .stop = stop,
+	    .silence = connect->config.timeout,
+	};
+	int error;
+
+	memset(result, 0, sizeof(*result));
+	if (child.argv == NULL)
+		return out_of_memory(result);
+	error = exchange_child(&child, &talk);
+	if (error != 0) {
+		bringing.code = EXIT_UNREACHABLE;
+		bringing.text = strdup(strerror(error));
+	}
+	free((void *)(uintptr_t)child.argv);
+	result->code = bringing.code;
+	if (bringing.text != NULL &&
+	    asprintf(&result->text, "%s: %s", connect->config.host,
+		     bringing.text) < 0)
+		result->text = NULL;
+	free(bringing.text);
+	return result->code == 0 ? 0 : -1;
+}
+
+int connect_ssh_provide(struct connect_ssh *connect)
+{
+	if (connect == NULL || connect->bootstrap == NULL || connect->provided)
+		return 0;
+	notice_note("%s: no ferry there; copying an agent to ~/.cache/ferry",
+		    connect->config.host);
+	connect->provided = 1;
+	connect->provide = 1;
+	return 1;
+}
+
 /* ---- lanes ---- */
 
 int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane_result *result)
 {
-	if (kind_of(connect, CONNECT_FIRST) == KIND_SSH)
+	int wanted = connect->provide;
+
+	connect->provide = 0;
+	if (kind_of(connect, CONNECT_FIRST) == KIND_SSH) {
+		if (wanted && prepare_ssh(connect, result) == -1)
+			return -1;
 		return start_ssh(connect, inbox, id, nonce, result);
+	}
+	connect->config.prepare = wanted ? prepare : NULL;
 	answers_begin();
 	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) == -1)
 		return -1;

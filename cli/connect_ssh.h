@@ -32,4 +32,7 @@ int connect_ssh_further(struct connect_ssh *, unsigned kind, struct inbox *,
 			uint32_t id, const char *nonce, const atomic_int *over,
 			struct lane_result *);
 
+/* As provide of transfer_carrier; NULL is fine. */
+int connect_ssh_provide(struct connect_ssh *);
+
 #endif

@@ -45,6 +45,8 @@ struct row {
 	size_t offset;
 };
 static const struct row rows[] = {
+	ROW("bootstrap", 0, NULL, FAR, 1, KIND_FLAG, bootstrap,
+	    "copy an agent to a far side that has no ferry"),
 	ROW("bwlimit", 0, "RATE", ONLY(COPY) | ONLY(RESUME), 1, KIND_RATE,
 	    bwlimit, "send at most so many KiB a second; 1.5m is MiB"),
 	ROW("check", 0, "FILE", ONLY(MANIFEST), 0, KIND_TEXT, check,

@@ -40,6 +40,7 @@ struct options {
 	unsigned port; /* 0: not given */
 	struct option_list identities;
 	struct option_list ssh_options; /* of -o, each "Name=value" */
+	int bootstrap;                  /* bring the agent if it is missing */
 	const char *remote_ferry;       /* or FERRY_REMOTE, or "ferry" */
 	const char *ciphers;
 	const char *ssh;          /* the program and its options */

@@ -406,7 +406,8 @@ with_password()
 @test "no ferry on the far side" {
 	with_host -i "$SSHD_KEY" --remote-ferry no-such-ferry source "$there"
 	in_one_line 255 "ferry: $HOST: no-such-ferry is not found there (*);\
- install ferry on that host, or say where it is with --remote-ferry"
+ install ferry on that host, say where it is with --remote-ferry, or bring it\
+ with --bootstrap"
 	FERRY_REMOTE=/no/such/ferry with_host -i "$SSHD_KEY" source "$there"
 	in_one_line 255 "ferry: $HOST: /no/such/ferry is not found there*"
 }

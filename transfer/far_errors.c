@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/engine.h"
 #include "transfer/greeting.h"
 
 /* What a shell exits with when there is no such program, or it cannot run. */
@@ -86,8 +87,9 @@ char *far_errors_explain(const struct far_errors *errors, const uint8_t *noise,
 	if (status == STATUS_NOT_FOUND)
 		length = asprintf(&text,
 				  "%s is not found there (%s); install ferry "
-				  "on that host, or say where it is with "
-				  "--remote-ferry",
+				  "on that host, say where it is with "
+				  "--remote-ferry, or bring it with "
+				  "--bootstrap",
 				  program, shown);
 	else if (status == STATUS_CANNOT_RUN)
 		length = asprintf(&text,
@@ -108,6 +110,11 @@ char *far_errors_explain(const struct far_errors *errors, const uint8_t *noise,
 				  program, status, shown);
 	free(said);
 	return length < 0 ? NULL : text;
+}
+
+int far_errors_code(int status)
+{
+	return status == STATUS_NOT_FOUND ? EXIT_NO_AGENT : EXIT_UNREACHABLE;
 }
 
 char *far_errors_explain_ssh(const struct far_errors *errors, const char *host)

@@ -35,6 +35,9 @@ void far_errors_end(struct far_errors *, int greeted);
 char *far_errors_explain(const struct far_errors *, const uint8_t *noise,
 			 size_t noise_length, const char *program, int status);
 
+/* The code of such an end: EXIT_NO_AGENT or EXIT_UNREACHABLE. */
+int far_errors_code(int status);
+
 /* The same for OpenSSH's client that ended with 255, which is how it says that
  * it did not get through: its last line, and what to do. */
 #define FAR_STATUS_SSH 255

@@ -140,7 +140,7 @@ static void explain(struct lane_fd *lane, int status)
 
 	if (cause == NULL || asprintf(&text, "%s: %s", errors->host, cause) < 0)
 		text = NULL;
-	lane_fd_down(lane, EXIT_UNREACHABLE, text);
+	lane_fd_down(lane, far_errors_code(status), text);
 	free(text);
 	free(cause);
 }

@@ -131,6 +131,7 @@ int lane_ssh_open(struct lane_ssh_line *line, struct inbox *inbox, uint32_t id,
 /* All that comes before the thread.  0, or -1 with the failure set. */
 static int establish(struct ssh_connection *connection)
 {
+	const struct ssh_config *config = ssh_connection_config(connection);
 	char *types = ssh_host_key_types(connection);
 	int result = -1;
 
@@ -138,7 +139,9 @@ static int establish(struct ssh_connection *connection)
 		ssh_connection_fail(connection, EXIT_FILE_IO, "out of memory");
 	else if (ssh_connection_handshake(connection, types) == 0 &&
 		 ssh_host_key_check(connection) == 0 &&
-		 ssh_login(connection) == 0)
+		 ssh_login(connection) == 0 &&
+		 (config->prepare == NULL ||
+		  config->prepare(config->cookie, connection) == 0))
 		result = 0;
 	free(types);
 	return result;

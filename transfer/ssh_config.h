@@ -21,6 +21,8 @@ enum ssh_tell {
 	SSH_TELL_REMOTE  /* a line that the far end wrote to its stderr */
 };
 
+struct ssh_connection;
+
 struct ssh_config {
 	const char *host;
 	unsigned port;
@@ -58,6 +60,9 @@ struct ssh_config {
 	void (*tell)(void *, enum ssh_tell, const char *text);
 	/* Nonzero, an exit code, ends a try. */
 	int (*stop)(void *);
+	/* After the log-in and before any lane, in the caller's thread: 0, or
+	 * -1 after ssh_connection_fail.  NULL: nothing is to be done. */
+	int (*prepare)(void *, struct ssh_connection *);
 };
 
 #endif

@@ -285,6 +285,17 @@ int ssh_connection_again(struct ssh_connection *connection, long result)
 	return 0;
 }
 
+void ssh_connection_moved(struct ssh_connection *connection)
+{
+	connection->patience.deadline =
+	    tcp_clock() + connection->config->timeout;
+}
+
+int ssh_connection_has_failed(const struct ssh_connection *connection)
+{
+	return connection->code != 0;
+}
+
 /* ---- the steps ---- */
 
 static int connect_socket(struct ssh_connection *connection)

@@ -59,6 +59,11 @@ struct ssh_socket *ssh_connection_socket(struct ssh_connection *);
  */
 int ssh_connection_again(struct ssh_connection *, long result);
 
+/* Something came or went: what is left of the try gets the whole time anew. */
+void ssh_connection_moved(struct ssh_connection *);
+/* 1 once the try has failed. */
+int ssh_connection_has_failed(const struct ssh_connection *);
+
 /* Ask the person; the time it takes does not count.  NULL: no answer; if that
  * is because all has to end, the try has failed with it. */
 char *ssh_connection_ask(struct ssh_connection *, const char *question,

@@ -357,6 +357,16 @@ static int wait_for(struct run *run, uint64_t nanoseconds)
 	return code;
 }
 
+/* There is no ferry on the far side.  1: there will be one. */
+static int provide(struct run *run)
+{
+	const struct transfer_carrier *carrier = &run->request->carrier;
+
+	run->result->code = EXIT_UNREACHABLE;
+	return !run->reached && carrier->provide != NULL &&
+	       carrier->provide(carrier->cookie);
+}
+
 /* 1: a new session is to be tried now. */
 static int try_again(struct run *run)
 {
@@ -366,6 +376,8 @@ static int try_again(struct run *run)
 	uint64_t random = 0, wait;
 	int code;
 
+	if (result->code == EXIT_NO_AGENT && provide(run))
+		return 1;
 	/* Before that it is rather a wrong name or key. */
 	if (!run->reached || !retry_wanted(result->code, run->reached))
 		return 0;

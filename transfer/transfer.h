@@ -59,6 +59,9 @@ struct transfer_carrier {
 	int (*further)(void *, unsigned kind, struct inbox *, uint32_t id,
 		       const char *nonce, const atomic_int *over,
 		       struct lane_result *);
+	/* After a try that found no ferry there, nor ever one before: 1 if
+	 * the next connect brings one.  NULL: it cannot. */
+	int (*provide)(void *);
 };
 
 int transfer_carrier_bulk(const struct transfer_carrier *, unsigned kind);

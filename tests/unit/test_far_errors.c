@@ -160,7 +160,8 @@ static void the_cause_is_explained(void **state)
 	/* That is better than what came on its stdout. */
 	explains(told, "motd", 127,
 		 "ferry is not found there (\"sh: ferry: not found\"); install "
-		 "ferry on that host, or say where it is with --remote-ferry");
+		 "ferry on that host, say where it is with --remote-ferry, or "
+		 "bring it with --bootstrap");
 	explains(told, "motd", 126,
 		 "ferry cannot be run there (\"sh: ferry: not found\"); say "
 		 "where ferry is with --remote-ferry");

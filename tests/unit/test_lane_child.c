@@ -160,7 +160,7 @@ static void a_program_that_cannot_run(void **state)
 static void no_ferry_there(void **state)
 {
 	start_script(*state, "echo 'sh: ferry: not found' >&2; exit 127");
-	is_down(*state, EXIT_UNREACHABLE,
+	is_down(*state, EXIT_NO_AGENT,
 		"host: ferry is not found there (\"sh: ferry: not found\")");
 }
 
