@@ -101,11 +101,11 @@ enum {
 	EXIT_VANISHED = 24,
 	EXIT_CONNECT_TIMEOUT = 35,
 	EXIT_HELD = 75,
-	/* Never a process's: EXIT_UNREACHABLE, for there is no ferry, so
-	 * that a carrier may provide one. */
-	EXIT_NO_AGENT = 254,
 	EXIT_UNREACHABLE = 255
 };
+/* How a lane ends, and no process: EXIT_UNREACHABLE, because there is no ferry,
+ * so that a carrier may provide one. */
+#define EXIT_NO_AGENT (-1)
 
 /* Running figures; both engines keep what they know. */
 struct transfer_stats {
