@@ -172,6 +172,8 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	memset(&carrier, 0, sizeof(carrier));
 	/* Its functions take it as what it is. */
 	carrier.cookie = (void *)(uintptr_t)connection;
+	carrier.name =
+	    connect_is_local(connection) ? NULL : connection->far->host;
 	carrier.connect = connect_any;
 	carrier.further = connect_further;
 	carrier.provide = provide;

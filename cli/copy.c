@@ -109,43 +109,69 @@ static int claim(struct copy *copy)
 	return 0;
 }
 
+/* What is to be done, but for how it is reached. */
+static void make_request(const struct copy *copy,
+			 struct transfer_request *request)
+{
+	const struct options *options = copy->options;
+
+	memset(request, 0, sizeof(*request));
+	request->io = io_system();
+	request->operation = copy->job.pull ? OPERATION_PULL : OPERATION_PUSH;
+	request->sources = copy->job.source_paths;
+	request->source_count = copy->job.source_count;
+	request->target = copy->job.target.path;
+	if (options->checksum)
+		request->options |= OPEN_CHECKSUM;
+	/* Counting reads every folder once more: only for who looks. */
+	if (observe_wants_count(&copy->observe))
+		request->options |= OPEN_COUNT;
+	request->compression = options->compress;
+	request->rate = options->bwlimit;
+	memcpy(request->uuid, copy->result.uuid, sizeof(request->uuid));
+	/* Where no record can be kept, no journal can. */
+	request->state_dir =
+	    copy->claim != NULL ? state_descriptor(copy->state) : -1;
+	request->give_up = options->timeout;
+}
+
+static void run_transfer(struct copy *copy, struct connection *connection,
+			 const struct connection *reader)
+{
+	struct transfer_carrier carrier;
+	struct transfer_request request;
+
+	make_request(copy, &request);
+	/* Between two places on one machine there is no line. */
+	if (connect_is_local(connection))
+		request.compression = COMPRESS_NO;
+	request.carrier = connect_carrier(connection);
+	if (reader != NULL) {
+		carrier = connect_carrier(reader);
+		request.reader = &carrier;
+	}
+	observe_lanes(&copy->observe, connection);
+	request.observer = observe_observer(&copy->observe);
+	transfer_run(&request, &copy->result);
+	connect_name_host(connection, &copy->result);
+}
+
 /* Step 3. */
 static void transfer(struct copy *copy)
 {
-	const struct options *options = copy->options;
-	struct connection *connection;
-	struct transfer_request request;
+	const struct job *job = &copy->job;
+	struct connection *reader = NULL;
+	struct connection *connection =
+	    connect_create(copy->options, job->far, &copy->result.code);
 
-	connection = connect_create(options, copy->job.far, &copy->result.code);
-	if (connection == NULL) {
+	if (connection != NULL && job->reader != NULL)
+		reader = connect_create(copy->options, job->reader,
+					&copy->result.code);
+	if (connection == NULL || (job->reader != NULL && reader == NULL))
 		copy->said = 1;
-		return;
-	}
-	memset(&request, 0, sizeof(request));
-	request.io = io_system();
-	request.operation = copy->job.pull ? OPERATION_PULL : OPERATION_PUSH;
-	request.sources = copy->job.source_paths;
-	request.source_count = copy->job.source_count;
-	request.target = copy->job.target.path;
-	if (options->checksum)
-		request.options |= OPEN_CHECKSUM;
-	/* Counting reads every folder once more: only for who looks. */
-	if (observe_wants_count(&copy->observe))
-		request.options |= OPEN_COUNT;
-	/* Between two places on one machine there is no line. */
-	request.compression =
-	    connect_is_local(connection) ? COMPRESS_NO : options->compress;
-	request.rate = options->bwlimit;
-	memcpy(request.uuid, copy->result.uuid, sizeof(request.uuid));
-	/* Where no record can be kept, no journal can. */
-	request.state_dir =
-	    copy->claim != NULL ? state_descriptor(copy->state) : -1;
-	request.carrier = connect_carrier(connection);
-	observe_lanes(&copy->observe, connection);
-	request.observer = observe_observer(&copy->observe);
-	request.give_up = options->timeout;
-	transfer_run(&request, &copy->result);
-	connect_name_host(connection, &copy->result);
+	else
+		run_transfer(copy, connection, reader);
+	connect_free(reader);
 	connect_free(connection);
 }
 

@@ -19,8 +19,8 @@ struct page {
 static const struct page pages[SUBCOMMAND_COUNT] = {
     [SUBCOMMAND_COPY] =
 	{"SRC... DST", "copy files; the word may be left out",
-	 "SRC and DST are PATH or [USER@]HOST:PATH; one side is on this "
-	 "machine.\n"
+	 "SRC and DST are PATH or [USER@]HOST:PATH; both may be on other "
+	 "hosts.\n"
 	 "SRC/ with a slash means what is in the folder, SRC the folder "
 	 "itself.\n"
 	 "The same command again resumes what was cut and skips what is "

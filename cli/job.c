@@ -20,7 +20,7 @@ static int parse_one(const char *text, struct location *location)
 	return -1;
 }
 
-/* One end of it is here, and the sources share the other. */
+/* The sources share an end. */
 static int check_ends(struct job *job)
 {
 	const struct location *first = &job->sources[0];
@@ -32,12 +32,9 @@ static int check_ends(struct job *job)
 			     "in one run for each");
 		return -1;
 	}
-	if (first->host != NULL && job->target.host != NULL) {
-		notice_error("SRC and DST are both remote; one of them must be "
-			     "on this machine");
-		return -1;
-	}
-	job->pull = first->host != NULL;
+	job->pull = first->host != NULL && job->target.host == NULL;
+	if (first->host != NULL && !job->pull)
+		job->reader = first;
 	if (job->pull)
 		job->far = first;
 	else if (job->target.host != NULL)

@@ -13,12 +13,13 @@ struct job {
 	struct location target;
 	int pull; /* 1: the sources are remote and the target is local */
 	const struct location *far; /* the remote end, or NULL: all is local */
-	char **source_paths;        /* of sources, for transfer_request */
+	const struct location *reader; /* both are remote: where the sources
+					  are, and far is the target's */
+	char **source_paths;           /* of sources, for transfer_request */
 };
 
 /*
  * Parse operands; the last is the target.  0; or -1 after telling the user.
- * At least one side is local.
  */
 int job_parse(struct job *, char **operands, size_t count);
 void job_clear(struct job *);

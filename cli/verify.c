@@ -83,11 +83,15 @@ static struct side *begin_side(struct verify *verify, int target)
 	const struct job *job = verify->job;
 	char **paths = target ? verify->target_paths : job->source_paths;
 	size_t count = target ? verify->target_path_count : job->source_count;
-	int is_far = job->far != NULL && job->pull == !target;
+	const struct location *far = job->far;
 
-	return is_far ? side_far(&verify->observe, verify->options, job->far,
-				 paths, count, target)
-		      : side_walk(&verify->observe, paths, count, target);
+	if (!target && job->reader != NULL)
+		far = job->reader;
+	else if (job->pull == target)
+		far = NULL;
+	return far != NULL ? side_far(&verify->observe, verify->options, far,
+				      paths, count, target)
+			   : side_walk(&verify->observe, paths, count, target);
 }
 
 /* Compare, with verify->observe begun. */

@@ -117,7 +117,6 @@ usage_error()
 	    manifest --check a --format sha256sum b
 	usage_error 'is on another machine' manifest host:a
 	usage_error 'PATH is missing' manifest
-	usage_error 'both remote' host:a other:b
 	usage_error 'different machines' host:a other:b c
 	usage_error 'different machines' a host:b c
 	usage_error 'write .' '' b

@@ -4,8 +4,8 @@
  *
  *   1. push: open the source, so that a wrong name is told before anything
  *   2. connect, HELLO both ways, OPEN; a push says OFFER too
- *   3. run a session as the reading end (push), as the writing end (pull), or
- *      take the lines of a manifest (verify)
+ *   3. run a session as the reading end (push), as the writing end (pull),
+ *      between two others (relay.h), or take the lines of a manifest (verify)
  *   4. when the connection was lost: wait as retry.h says, begin anew
  *
  * What holds across sessions:
@@ -30,6 +30,7 @@
 #include "transfer/fault.h"
 #include "transfer/lane_grow.h"
 #include "transfer/lane_policy.h"
+#include "transfer/relay.h"
 #include "transfer/retry.h"
 #include "transfer/session.h"
 
@@ -37,7 +38,8 @@ struct run {
 	const struct transfer_request *request;
 	struct transfer_result *result;
 	uint8_t client[16];
-	int reached;         /* an agent has answered, once in this run */
+	int reached; /* an agent has answered, once in this run */
+	const struct transfer_carrier *tried; /* the last one */
 	int connected;       /* some session of this run came up */
 	unsigned failures;   /* in a row, without progress */
 	uint64_t progressed; /* when the last progress was seen */
@@ -102,9 +104,9 @@ static int fail_errno(struct session *session, int code, const char *what)
 }
 
 static int connect_lane(struct run *run, struct session *session,
+			const struct transfer_carrier *carrier, uint32_t id,
 			uint8_t nonce[16])
 {
-	const struct transfer_carrier *carrier = &run->request->carrier;
 	struct io *io = run->request->io;
 	struct lane_result made;
 	char digits[33];
@@ -113,7 +115,8 @@ static int connect_lane(struct run *run, struct session *session,
 		return fail_errno(session, EXIT_FILE_IO, "random numbers");
 	for (int i = 0; i < 16; i++)
 		snprintf(digits + 2 * i, 3, "%02x", nonce[i]);
-	if (carrier->connect(carrier->cookie, session->inbox, 0, digits,
+	run->tried = carrier;
+	if (carrier->connect(carrier->cookie, session->inbox, id, digits,
 			     &made) == -1)
 		return session_fail_text(session, made.code, made.text);
 	session_set_lane(session, made.lane);
@@ -123,22 +126,23 @@ static int connect_lane(struct run *run, struct session *session,
 
 /* summary: the numbers that this end has used; NULL if it has none. */
 static int send_open(struct run *run, struct session *session,
+		     enum operation operation,
 		     const struct journal_summary *summary)
 {
 	const struct transfer_request *request = run->request;
 	struct message_open open = {
-	    .operation = request->operation,
+	    .operation = operation,
 	    .options = request->options,
 	    .paths = request->sources,
 	    .path_count = request->source_count,
 	};
 	char *target = (char *)request->target;
 
-	if (request->operation == OPERATION_PUSH) {
+	if (operation == OPERATION_PUSH) {
 		open.paths = &target;
 		open.path_count = 1;
 	}
-	if (request->operation == OPERATION_PULL && session->version >= 2) {
+	if (operation == OPERATION_PULL && session->version >= 2) {
 		open.options |= OPEN_SENDER;
 		open.compression = (uint8_t)request->compression;
 		open.rate = request->rate;
@@ -152,9 +156,17 @@ static int send_open(struct run *run, struct session *session,
 	return session_send(session, message_open_encode(&open));
 }
 
-/* What the far end has said decides. */
-static int agree(struct run *run, struct session *session,
-		 const uint8_t nonce[16])
+/* Up to HELLO, which is not awaited. */
+static int greet(struct run *run, struct session *session,
+		 const struct transfer_carrier *carrier, uint32_t id,
+		 uint8_t nonce[16])
+{
+	return connect_lane(run, session, carrier, id, nonce) == -1
+		   ? -1
+		   : session_hello(session, nonce);
+}
+
+static int expect_version(struct session *session, const uint8_t nonce[16])
 {
 	if (session_expect_hello(session, nonce) == -1)
 		return -1;
@@ -163,6 +175,15 @@ static int agree(struct run *run, struct session *session,
 				    "the far end's ferry speaks another "
 				    "version of the protocol; update the "
 				    "older of both");
+	return 0;
+}
+
+/* What the far end has said decides. */
+static int agree(struct run *run, struct session *session,
+		 const uint8_t nonce[16])
+{
+	if (expect_version(session, nonce) == -1)
+		return -1;
 	if (session->version < 2 && run->request->rate > 0 &&
 	    run->request->operation == OPERATION_PULL)
 		return session_fail(session, EXIT_INCOMPATIBLE,
@@ -185,9 +206,8 @@ static int start_push(struct run *run, struct session *session,
 {
 	uint8_t nonce[16];
 
-	if (connect_lane(run, session, nonce) == -1 ||
-	    session_hello(session, nonce) == -1 ||
-	    send_open(run, session, summary) == -1 ||
+	if (greet(run, session, &run->request->carrier, 0, nonce) == -1 ||
+	    send_open(run, session, OPERATION_PUSH, summary) == -1 ||
 	    session_send(session, message_offer_encode(offer)) == -1)
 		return -1;
 	return agree(run, session, nonce);
@@ -197,11 +217,10 @@ static int start(struct run *run, struct session *session)
 {
 	uint8_t nonce[16];
 
-	if (connect_lane(run, session, nonce) == -1 ||
-	    session_hello(session, nonce) == -1 ||
+	if (greet(run, session, &run->request->carrier, 0, nonce) == -1 ||
 	    agree(run, session, nonce) == -1)
 		return -1;
-	return send_open(run, session, NULL);
+	return send_open(run, session, run->request->operation, NULL);
 }
 
 static void push(struct run *run, struct session *session)
@@ -296,6 +315,51 @@ static void verify(struct run *run, struct session *session)
 	}
 }
 
+/* ---- between two agents ---- */
+
+static int start_relay(struct run *run, struct session *from,
+		       struct session *to)
+{
+	uint8_t nonce[16];
+
+	if (greet(run, from, run->request->reader, 0, nonce) == -1 ||
+	    expect_version(from, nonce) == -1)
+		return -1;
+	if (greet(run, to, &run->request->carrier, 1, nonce) == -1 ||
+	    expect_version(to, nonce) == -1)
+		return session_fail_text(
+		    from, to->code, to->text == NULL ? NULL : strdup(to->text));
+	if (from->version < 2 || to->version < 2)
+		return session_fail(from, EXIT_INCOMPATIBLE,
+				    "one of the two ferries is too old to "
+				    "copy to another host; update it");
+	run->reached = 1;
+	if (send_open(run, to, OPERATION_PUSH, NULL) == -1)
+		return session_fail(from, EXIT_FILE_IO, "out of memory");
+	return send_open(run, from, OPERATION_PULL, NULL);
+}
+
+static void relay(struct run *run, struct session *session)
+{
+	const struct transfer_request *request = run->request;
+	struct session to;
+	const struct relay_end from_end = {session, request->reader->name, 0};
+	const struct relay_end to_end = {&to, request->carrier.name, 1};
+
+	if (session_init(&to, request->io, &request->observer) == -1) {
+		session_fail(session, EXIT_FILE_IO, "out of memory");
+		return;
+	}
+	/* One thread listens to both. */
+	inbox_free(to.inbox);
+	to.inbox = session->inbox;
+	if (start_relay(run, session, &to) == 0)
+		relay_run(&from_end, &to_end, request->sources,
+			  request->source_count);
+	to.inbox = NULL;
+	session_release(&to);
+}
+
 /* ---- one try after the other ---- */
 
 static void run_session(struct run *run)
@@ -314,7 +378,10 @@ static void run_session(struct run *run)
 	}
 	switch (run->request->operation) {
 	case OPERATION_PUSH:
-		push(run, &session);
+		if (run->request->reader != NULL)
+			relay(run, &session);
+		else
+			push(run, &session);
 		break;
 	case OPERATION_PULL:
 		pull(run, &session);
@@ -360,7 +427,7 @@ static int wait_for(struct run *run, uint64_t nanoseconds)
 /* There is no ferry on the far side.  1: there will be one. */
 static int provide(struct run *run)
 {
-	const struct transfer_carrier *carrier = &run->request->carrier;
+	const struct transfer_carrier *carrier = run->tried;
 
 	run->result->code = EXIT_UNREACHABLE;
 	return !run->reached && carrier->provide != NULL &&

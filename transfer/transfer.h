@@ -41,11 +41,12 @@ struct transfer_observer {
 /* How lanes are made. */
 struct transfer_carrier {
 	void *cookie;
-	int lanes;      /* how many should carry chunks; 0: as they pay */
-	unsigned kinds; /* of further lanes, best first; 0: there are none */
-	unsigned bulk;  /* bit 1 << kind: the first lane carries no chunks
-			   while one of these is up */
-	int quick;      /* the kind that comes up without a log-in; -1: none */
+	const char *name; /* of the host, for texts; NULL: it needs none */
+	int lanes;        /* how many should carry chunks; 0: as they pay */
+	unsigned kinds;   /* of further lanes, best first; 0: there are none */
+	unsigned bulk;    /* bit 1 << kind: the first lane carries no chunks
+			     while one of these is up */
+	int quick; /* the kind that comes up without a log-in; -1: none */
 	/*
 	 * Connect and start the agent; the lane is the caller's.  nonce is 32
 	 * hexadecimal digits for "serve --nonce".  It may take as long as the
@@ -72,7 +73,8 @@ int transfer_carrier_wish(const struct transfer_carrier *, unsigned kind);
 struct transfer_request {
 	struct io *io;
 	enum operation operation;
-	char **sources; /* local for a push, the far side's for a pull */
+	char **sources; /* local for a push, the far side's for a pull, the
+			   reader's if there is one */
 	size_t source_count;
 	const char *target; /* local for a pull; NULL for verify */
 	uint32_t options;   /* OPEN_*, but for OPEN_SENDER */
@@ -83,6 +85,9 @@ struct transfer_request {
 	uint8_t uuid[16];
 	int state_dir; /* descriptor, or -1 */
 	struct transfer_carrier carrier;
+	/* Push: another agent reads, and this end passes on what both say to
+	 * each other; sources are its own.  NULL: this end reads. */
+	const struct transfer_carrier *reader;
 	struct transfer_observer observer;
 	uint64_t give_up; /* nanoseconds without a confirmed byte or a session
 			     before a lost connection is final; 0: never */
