@@ -100,9 +100,6 @@ brought_once()
 	bring --verify --lanes=3 tree "$HOST:$work/there/"
 	assert_success
 	assert_same_trees tree there/tree
-	bring "$HOST:$work/there/tree" back/
-	assert_success
-	assert_same_trees tree back/tree
 }
 
 @test "a damaged agent is noticed and replaced" {
@@ -194,14 +191,14 @@ brought_once()
 	cmp "$agent" "$cached"
 }
 
-@test "every log-in shell starts it" {
+@test "log-in shells that are no sh start it" {
 	local shell
 
 	far_setup
 	echo "ForceCommand /bin/sh $far/login-shell" >>"$SSHD_DIR/sshd_config"
 	sshd_stop
 	sshd_start
-	for shell in bash dash zsh csh tcsh fish ksh; do
+	for shell in zsh tcsh fish; do
 		command -v $shell >/dev/null || continue
 		rm -rf "$home/.cache" there
 		echo "exec $shell -c \"\$SSH_ORIGINAL_COMMAND\"" |
