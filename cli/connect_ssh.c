@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cli/answers.h"
 #include "cli/bootstrap.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
+#include "cli/program.h"
 #include "cli/prompt.h"
 #include "cli/signals.h"
 #include "cli/ssh_command.h"
@@ -35,6 +37,8 @@ struct connect_ssh {
 	struct bootstrap *bootstrap; /* NULL: not wanted */
 	int provided;                /* it was tried once */
 	int provide;                 /* with the next first lane */
+	char *proxy;       /* a shell's command; NULL: none */
+	char *batch_proxy; /* the same, which asks nothing */
 	enum transport transport;
 	int lanes;
 
@@ -76,6 +80,41 @@ static int stop(void *cookie)
 {
 	(void)cookie;
 	return signals_stop() != 0 ? EXIT_INTERRUPTED : 0;
+}
+
+/* ---- what libssh2 cannot do ---- */
+
+/* From now on ssh carries all. */
+static void leave_to_ssh(struct connect_ssh *connect, const char *what)
+{
+	notice_verbose(1, "%s: libssh2 cannot use %s; over ssh",
+		       connect->config.host, what);
+	connect->transport = TRANSPORT_SSH;
+}
+
+/* Does ssh get in, and without a question? */
+static int elsewhere(void *cookie, const char *what)
+{
+	struct connect_ssh *connect = cookie;
+	char **argv = ssh_command_argv(&connect->ssh, (char *)"exit");
+	struct program_answer answer;
+	int error;
+
+	if (argv == NULL)
+		return 0;
+	error = program_run(argv, connect->config.timeout, &answer);
+	free(argv);
+	/* Any other status is that of the far side. */
+	if (error == 0 && WIFEXITED(answer.status) &&
+	    WEXITSTATUS(answer.status) != 255)
+		leave_to_ssh(connect, what);
+	else if (error == 0)
+		notice_verbose(1, "%s: libssh2 cannot use %s, and ssh: %.*s",
+			       connect->config.host, what,
+			       (int)strcspn(answer.errors, "\r\n"),
+			       answer.errors);
+	program_answer_clear(&answer);
+	return connect->transport == TRANSPORT_SSH;
 }
 
 /* ---- begin and end ---- */
@@ -125,6 +164,17 @@ static void make_config(struct connect_ssh *connect, const struct location *far,
 	struct ssh_config *config = &connect->config;
 
 	config->host = far->host;
+	config->address = options->host_name;
+	config->host_key_alias = options->host_key_alias;
+	config->family = options->family;
+	config->proxy = connect->proxy;
+	config->proxy_attended = !options->batch && prompt_on_terminal();
+	config->identities_only = options->identities_only;
+	config->identity_agent = options->identity_agent;
+	config->unable = options->unable;
+	config->elsewhere =
+	    connect->transport == TRANSPORT_AUTO && options->queried ? elsewhere
+								     : NULL;
 	config->port = options->port;
 	config->user = options->user;
 	config->ciphers = options->ciphers;
@@ -169,7 +219,14 @@ struct connect_ssh *connect_ssh_create(const struct options *options,
 	if (ssh_options_gather(&connect->options, options, far, code) != 0)
 		goto free_connect;
 	connect->command = make_command(program, connect->bootstrap);
+	if (connect->options.unable != NULL &&
+	    connect->transport == TRANSPORT_AUTO)
+		leave_to_ssh(connect, connect->options.unable);
 	if (connect->command == NULL ||
+	    ssh_command_proxy(options, &connect->options, 0, &connect->proxy) !=
+		0 ||
+	    ssh_command_proxy(options, &connect->options, 1,
+			      &connect->batch_proxy) != 0 ||
 	    ssh_command_make(&connect->ssh, options, &connect->options, far) !=
 		0) {
 		notice_error("out of memory");
@@ -198,6 +255,8 @@ void connect_ssh_free(struct connect_ssh *connect)
 	ssh_command_clear(&connect->ssh);
 	pthread_mutex_destroy(&connect->lock);
 	bootstrap_free(connect->bootstrap);
+	free(connect->batch_proxy);
+	free(connect->proxy);
 	free(connect->command);
 	free(connect);
 }
@@ -351,6 +410,9 @@ static int connect_again(struct connect_ssh *connect, struct inbox *inbox,
 		return out_of_memory(result);
 	attempt->config = connect->config;
 	attempt->config.unknown_host = SSH_UNKNOWN_REFUSE;
+	attempt->config.proxy = connect->batch_proxy;
+	attempt->config.proxy_attended = 0;
+	attempt->config.elsewhere = NULL;
 	attempt->config.cookie = attempt;
 	attempt->config.ask = attempt_ask;
 	attempt->config.tell = attempt_tell;
@@ -471,8 +533,13 @@ int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 	}
 	connect->config.prepare = wanted ? prepare : NULL;
 	answers_begin();
-	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) == -1)
-		return -1;
+	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) ==
+	    -1) {
+		if (connect->transport != TRANSPORT_SSH)
+			return -1;
+		free(result->text);
+		return start_ssh(connect, inbox, id, nonce, result);
+	}
 	answers_confirm();
 	pthread_mutex_lock(&connect->lock);
 	lane_ssh_line_release(connect->line);

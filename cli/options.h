@@ -43,6 +43,11 @@ struct options {
 	int bootstrap;                  /* bring the agent if it is missing */
 	const char *remote_ferry;       /* or FERRY_REMOTE, or "ferry" */
 	const char *ciphers;
+	const char *config; /* ssh_config to read, as ssh -F */
+	const char *jump;
+	const char *user; /* of -l */
+	int ipv4;
+	int ipv6;
 	const char *ssh;          /* the program and its options */
 	enum transport transport; /* AUTO if it was not given */
 	int transport_given;

@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "cli/escape.h"
 #include "cli/notice.h"
+#include "cli/program.h"
 #include "cli/signals.h"
 
 #define ANSWER_MAX        1024
@@ -23,7 +27,63 @@ static int open_terminal(void)
 	return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
+/* ---- SSH_ASKPASS ---- */
+
+enum way { WAY_NONE, WAY_TERMINAL, WAY_PROGRAM };
+
+static int is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static const char *askpass(void)
+{
+	return is_set("SSH_ASKPASS") ? getenv("SSH_ASKPASS")
+				     : "/usr/bin/ssh-askpass";
+}
+
+/* How ssh would ask. */
+static enum way find_way(void)
+{
+	const char *require = getenv("SSH_ASKPASS_REQUIRE");
+	int allowed = is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+	int wanted = 0;
+
+	if (require != NULL && strcasecmp(require, "force") == 0)
+		allowed = wanted = 1;
+	else if (require != NULL && strcasecmp(require, "prefer") == 0)
+		wanted = allowed;
+	else if (require != NULL && strcasecmp(require, "never") == 0)
+		allowed = 0;
+	if (!wanted && prompt_on_terminal())
+		return WAY_TERMINAL;
+	return allowed && access(askpass(), X_OK) == 0 ? WAY_PROGRAM : WAY_NONE;
+}
+
+static char *ask_program(const char *text)
+{
+	char *argv[] = {(char *)(uintptr_t)askpass(), (char *)(uintptr_t)text,
+			NULL};
+	struct program_answer answer;
+	char *result = NULL;
+
+	if (program_run(argv, 0, &answer) == 0 && WIFEXITED(answer.status) &&
+	    WEXITSTATUS(answer.status) == 0)
+		result = strndup(answer.output, strcspn(answer.output, "\r\n"));
+	program_answer_clear(&answer);
+	return result;
+}
+
+/* ---- the terminal ---- */
+
 int prompt_possible(void)
+{
+	return find_way() != WAY_NONE;
+}
+
+int prompt_on_terminal(void)
 {
 	int terminal = open_terminal();
 
@@ -105,9 +165,12 @@ static char *ask_at(int terminal, const char *text, int echo)
 char *prompt_ask(const char *text, int echo)
 {
 	char *escaped = escape_text(text, strlen(text));
+	enum way way = find_way();
 	char *result = NULL;
-	int terminal = open_terminal();
+	int terminal = way == WAY_TERMINAL ? open_terminal() : -1;
 
+	if (way == WAY_PROGRAM && escaped != NULL)
+		result = ask_program(escaped);
 	if (terminal >= 0 && escaped != NULL) {
 		notice_hold();
 		result = ask_at(terminal, escaped, echo);

@@ -10,6 +10,7 @@
 #endif
 
 #include "cli/escape.h"
+#include "cli/ssh_query.h"
 #include "cli/time_size.h"
 
 #define FAST_CIPHERS "Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
@@ -33,36 +34,6 @@ static int add_pair(struct text_list *list, const char *option,
 		       text_list_add(list, value) == 0
 		   ? 0
 		   : -1;
-}
-
-/* --ssh as rsync's -e: words at spaces, those in quotes together. */
-static int split_program(struct text_list *list, const char *text)
-{
-	char *word = malloc(strlen(text) + 1);
-	int error = word == NULL ? -1 : 0;
-
-	while (error == 0) {
-		size_t length = 0;
-		char quote = '\0';
-
-		text += strspn(text, " \t");
-		if (*text == '\0')
-			break;
-		for (; *text != '\0' &&
-		       (quote != '\0' || (*text != ' ' && *text != '\t'));
-		     text++) {
-			if (quote == '\0' && (*text == '\'' || *text == '"'))
-				quote = *text;
-			else if (*text == quote)
-				quote = '\0';
-			else
-				word[length++] = *text;
-		}
-		word[length] = '\0';
-		error = text_list_add(list, word);
-	}
-	free(word);
-	return error;
 }
 
 /* ssh takes '%' for the beginning of a token, spaces for a separator, and
@@ -117,7 +88,8 @@ static int add_fixed(struct text_list *list)
 					    "-oClearAllForwardings=yes",
 					    "-oControlMaster=no",
 					    "-oControlPath=none",
-					    "-oPermitLocalCommand=no"};
+					    "-oPermitLocalCommand=no",
+					    "-oRemoteCommand=none"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (text_list_add(list, words[i]) != 0)
@@ -142,7 +114,9 @@ static int add_connection(struct text_list *list,
 	    add_format(list, "-oStrictHostKeyChecking=%s",
 		       options->unknown_host == SSH_UNKNOWN_ACCEPT
 			   ? "accept-new"
-			   : "yes") != 0 ||
+			   : "yes") != 0)
+		return -1;
+	if (options->known_hosts.count > 0 &&
 	    add_files(list, "UserKnownHostsFile", options->known_hosts.items,
 		      options->known_hosts.count) != 0)
 		return -1;
@@ -162,10 +136,11 @@ int ssh_command_make(struct ssh_command *command, const struct options *options,
 	command->chosen = ssh_options->ciphers != NULL;
 	command->host = strdup(far->host);
 	if (command->host == NULL ||
-	    split_program(&command->program,
-			  options->ssh != NULL ? options->ssh : "ssh") != 0 ||
+	    ssh_query_program(&command->program, options) != 0 ||
+	    ssh_query_config(&command->config, options) != 0 ||
 	    add_fixed(&command->words) != 0 ||
-	    add_connection(&command->words, ssh_options) != 0)
+	    add_connection(&command->words, ssh_options) != 0 ||
+	    ssh_query_letters(&command->words, options) != 0)
 		return -1;
 	if (command->chosen)
 		return add_pair(&command->words, "-c", ssh_options->ciphers);
@@ -176,10 +151,99 @@ void ssh_command_clear(struct ssh_command *command)
 {
 	text_list_clear(&command->program);
 	text_list_clear(&command->words);
+	text_list_clear(&command->config);
 	text_list_clear(&command->fast);
 	free(command->host);
 	memset(command, 0, sizeof(*command));
 }
+
+/* ---- through a proxy ---- */
+
+/* "[user@]host[:port]", the port maybe behind a bracket, and ssh://. */
+static int add_jump(struct text_list *list, const char *jump)
+{
+	const char *comma = strrchr(jump, ',');
+	const char *last = comma != NULL ? comma + 1 : jump, *at, *colon;
+	char *before, *host;
+	int error;
+
+	if (comma != NULL) {
+		before = strndup(jump, (size_t)(comma - jump));
+		error = before == NULL || add_pair(list, "-J", before) != 0;
+		free(before);
+		if (error)
+			return -1;
+	}
+	if (strncmp(last, "ssh://", 6) == 0)
+		return add_pair(list, "--", last);
+	at = strrchr(last, '@');
+	at = at != NULL ? at + 1 : last;
+	colon = strrchr(at, ':');
+	if (colon != NULL &&
+	    (*at == '[' ? colon[-1] != ']' : strchr(at, ':') != colon))
+		colon = NULL; /* of an IPv6 address */
+	if (colon != NULL && add_pair(list, "-p", colon + 1) != 0)
+		return -1;
+	if (at > last) {
+		before = strndup(last, (size_t)(at - 1 - last));
+		error = before == NULL || add_pair(list, "-l", before) != 0;
+		free(before);
+		if (error)
+			return -1;
+	}
+	host = strndup(at, colon != NULL ? (size_t)(colon - at) : strlen(at));
+	if (host != NULL && *host == '[' && strchr(host, ']') != NULL) {
+		*strchr(host, ']') = '\0';
+		memmove(host, host + 1, strlen(host));
+	}
+	error = host == NULL || add_pair(list, "--", host) != 0;
+	free(host);
+	return error ? -1 : 0;
+}
+
+/* As ssh does it: -o are for the host itself, -F is for both. */
+static int add_way(struct text_list *list, const struct options *options,
+		   const struct ssh_options *ssh_options, int batch)
+{
+	char *way;
+
+	if (ssh_query_program(list, options) != 0 ||
+	    ssh_query_config(list, options) != 0 ||
+	    (batch && text_list_add(list, "-oBatchMode=yes") != 0) ||
+	    text_list_add(list, "-oClearAllForwardings=no") != 0 ||
+	    text_list_add(list, "-oRemoteCommand=none") != 0 ||
+	    asprintf(&way, "[%s]:%u", ssh_options->host_name,
+		     ssh_options->port) < 0)
+		return -1;
+	if (text_list_add(list, "-W") != 0) {
+		free(way);
+		return -1;
+	}
+	return text_list_take(list, way);
+}
+
+int ssh_command_proxy(const struct options *options,
+		      const struct ssh_options *ssh_options, int batch,
+		      char **command)
+{
+	struct text_list list = {NULL, 0};
+
+	*command = NULL;
+	if (ssh_options->proxy_command != NULL) {
+		*command = strdup(ssh_options->proxy_command);
+		return *command != NULL ? 0 : -1;
+	}
+	if (ssh_options->proxy_jump == NULL)
+		return 0;
+	if (add_way(&list, options, ssh_options, batch) == 0 &&
+	    add_jump(&list, ssh_options->proxy_jump) == 0)
+		*command = escape_for_shell((const char *const *)list.items,
+					    list.count);
+	text_list_clear(&list);
+	return *command != NULL ? 0 : -1;
+}
+
+/* ---- the whole ---- */
 
 static size_t append(const char **argv, size_t count,
 		     const struct text_list *list)
@@ -224,20 +288,24 @@ static int processor_has_aes(void)
 /* ssh -G with an option more, begun; or NULL. */
 static FILE *begin_query(const struct ssh_command *command, const char *option)
 {
-	const char *words[] = {"-G", option, "--", command->host};
+	const char *words[] = {option, "--", command->host};
+	char *config = escape_for_shell(
+	    (const char *const *)command->config.items, command->config.count);
 	char *program =
 	    escape_for_shell((const char *const *)command->program.items,
 			     command->program.count);
-	char *rest = escape_for_shell(words, 4);
+	char *rest = escape_for_shell(words, 3);
 	char *text = NULL;
 	FILE *output = NULL;
 
-	if (program != NULL && rest != NULL &&
-	    asprintf(&text, "exec %s %s 2>/dev/null </dev/null", program,
+	if (program != NULL && rest != NULL && config != NULL &&
+	    asprintf(&text, "exec %s -G %s %s 2>/dev/null </dev/null", program,
+		     *option == '-' && option[1] == 'F' ? "" : config,
 		     rest) >= 0)
 		output = popen(text, "re");
 	free(text);
 	free(rest);
+	free(config);
 	free(program);
 	return output;
 }

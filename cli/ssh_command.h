@@ -13,6 +13,7 @@
 struct ssh_command {
 	struct text_list program; /* and its options, from --ssh */
 	struct text_list words;   /* the other options */
+	struct text_list config;  /* of these, which ssh_config is read */
 	struct text_list fast;    /* options for the fastest ciphers; empty
 				     until ssh_command_prefer_fast */
 	char *host;
@@ -22,6 +23,13 @@ struct ssh_command {
 /* 0, or -1: no memory.  ssh_command_clear is to be called in any case. */
 int ssh_command_make(struct ssh_command *, const struct options *,
 		     const struct ssh_options *, const struct location *far);
+/*
+ * The way through a proxy as a command for a shell: ProxyCommand, or ssh -W by
+ * the jump host.  batch: it asks nothing.  *command, malloc'd, NULL: there is
+ * none.  0, or -1: no memory.
+ */
+int ssh_command_proxy(const struct options *, const struct ssh_options *,
+		      int batch, char **command);
 void ssh_command_clear(struct ssh_command *);
 
 /*

@@ -1,214 +1,344 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How -o NAME=VALUE and its fellows say how a host is reached. */
+/* How -o NAME=VALUE, its fellows and ssh_config say how a host is reached. */
 #include "cli/ssh_options.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cli/exit_code.h"
 #include "cli/notice.h"
+#include "cli/ssh_plain.h"
+#include "cli/ssh_query.h"
+#include "cli/ssh_setting.h"
+#include "cli/ssh_tokens.h"
 #include "cli/time_size.h"
 
 #define DEFAULT_PORT    22
 #define DEFAULT_TIMEOUT (30 * TIME_SECOND)
 
-/* The names that have been given a value; bits of struct gathering. */
-enum given {
-	GIVEN_BATCH = 1,
-	GIVEN_TIMEOUT = 2,
-	GIVEN_PASSWORD = 4,
-	GIVEN_PORT = 8,
-	GIVEN_UNKNOWN = 16,
-	GIVEN_USER = 32,
-	GIVEN_KNOWN = 64,
-	GIVEN_CIPHERS = 128,
-	GIVEN_ALWAYS = 0 /* each one counts */
-};
-
 struct gathering {
 	struct ssh_options *result;
+	const struct options *options;
+	const struct location *far;
 	unsigned given;
+	struct text_list named; /* identities that ssh -G knows */
 };
 
-/* ---- folders and names of this user ---- */
-
-static const char *home_folder(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *entry;
-
-	if (home != NULL && home[0] == '/')
-		return home;
-	entry = getpwuid(getuid());
-	return entry == NULL ? "/" : entry->pw_dir;
-}
-
-/* path, with "~/" at its beginning replaced.  malloc'd, or NULL. */
-static char *expand_home(const char *path)
-{
-	char *expanded;
-
-	if (strncmp(path, "~/", 2) != 0)
-		return strdup(path);
-	if (asprintf(&expanded, "%s/%s", home_folder(), path + 2) < 0)
-		return NULL;
-	return expanded;
-}
-
-static int add_path(struct text_list *list, const char *path)
-{
-	return text_list_take(list, expand_home(path));
-}
-
-/* ---- one option each: 0, or -1 for a value that is none ---- */
-
-static int is_one_of(const char *value, const char *a, const char *b,
-		     const char *c)
-{
-	return strcasecmp(value, a) == 0 || strcasecmp(value, b) == 0 ||
-	       strcasecmp(value, c) == 0;
-}
-
-static int set_flag(const char *value, int *flag)
-{
-	*flag = is_one_of(value, "yes", "true", "on");
-	return *flag || is_one_of(value, "no", "false", "off") ? 0 : -1;
-}
-
-static int set_batch(struct ssh_options *result, const char *value)
-{
-	return set_flag(value, &result->batch);
-}
-
-static int set_password(struct ssh_options *result, const char *value)
-{
-	return set_flag(value, &result->password);
-}
-
-static int set_ciphers(struct ssh_options *result, const char *value)
-{
-	free(result->ciphers);
-	result->ciphers = strdup(value);
-	return value[0] != '\0' && result->ciphers != NULL ? 0 : -1;
-}
-
-static int set_timeout(struct ssh_options *result, const char *value)
-{
-	if (strcasecmp(value, "none") == 0)
-		return 0;
-	return time_parse(value, &result->connect_timeout);
-}
-
-static int set_identity(struct ssh_options *result, const char *value)
-{
-	if (strcasecmp(value, "none") == 0)
-		return 0;
-	return add_path(&result->identities, value);
-}
-
-static int set_port(struct ssh_options *result, const char *value)
-{
-	char *end;
-	unsigned long port = strtoul(value, &end, 10);
-
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || port == 0 ||
-	    port > 65535)
-		return -1;
-	result->port = (unsigned)port;
-	return 0;
-}
-
-/* Host keys are always checked: "no" goes no further than accept-new. */
-static int set_unknown_host(struct ssh_options *result, const char *value)
-{
-	if (is_one_of(value, "ask", "ask", "ask"))
-		result->unknown_host = SSH_UNKNOWN_ASK;
-	else if (is_one_of(value, "yes", "true", "on"))
-		result->unknown_host = SSH_UNKNOWN_REFUSE;
-	else if (is_one_of(value, "accept-new", "no", "off"))
-		result->unknown_host = SSH_UNKNOWN_ACCEPT;
-	else
-		return -1;
-	return 0;
-}
-
-static int set_user(struct ssh_options *result, const char *value)
-{
-	free(result->user);
-	result->user = strdup(value);
-	return value[0] != '\0' && result->user != NULL ? 0 : -1;
-}
-
-/* Several files with spaces between, or none at all. */
-static int set_known_hosts(struct ssh_options *result, const char *value)
-{
-	char *copy = strdup(value), *at = NULL;
-	int error = copy == NULL ? -1 : 0;
-
-	text_list_clear(&result->known_hosts);
-	for (char *word = copy == NULL ? NULL : strtok_r(copy, " \t", &at);
-	     word != NULL && error == 0; word = strtok_r(NULL, " \t", &at)) {
-		if (strcasecmp(word, "none") != 0)
-			error = add_path(&result->known_hosts, word);
-	}
-	free(copy);
-	return error;
-}
-
-/* Sorted, as in the manual. */
-struct known_option {
-	const char *name;
-	int (*set)(struct ssh_options *, const char *value);
-	unsigned given;
-};
-static const struct known_option known_options[] = {
-    {"BatchMode", set_batch, GIVEN_BATCH},
-    {"Ciphers", set_ciphers, GIVEN_CIPHERS},
-    {"ConnectTimeout", set_timeout, GIVEN_TIMEOUT},
-    {"IdentityFile", set_identity, GIVEN_ALWAYS},
-    {"PasswordAuthentication", set_password, GIVEN_PASSWORD},
-    {"Port", set_port, GIVEN_PORT},
-    {"StrictHostKeyChecking", set_unknown_host, GIVEN_UNKNOWN},
-    {"User", set_user, GIVEN_USER},
-    {"UserKnownHostsFile", set_known_hosts, GIVEN_KNOWN},
-};
-#define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
-
-/* ---- all of them ---- */
+/* ---- -o where ssh does not read it ---- */
 
 /* "Name=value" or "Name value", with spaces around the middle. */
-static int take_option(struct gathering *gathering, const char *text)
+static int split_option(const char *text, char **name, const char **value)
 {
 	size_t length = strcspn(text, " \t=");
-	const char *value = text + length;
 
-	value += strspn(value, " \t");
-	value += *value == '=';
-	value += strspn(value, " \t");
-	for (size_t i = 0; i < KNOWN_COUNT; i++) {
-		const char *name = known_options[i].name;
+	*value = text + length;
+	*value += strspn(*value, " \t");
+	*value += **value == '=';
+	*value += strspn(*value, " \t");
+	*name = strndup(text, length);
+	return *name != NULL ? 0 : -1;
+}
 
-		if (strlen(name) != length ||
-		    strncasecmp(name, text, length) != 0)
-			continue;
-		if (gathering->given & known_options[i].given)
-			return 0;
-		gathering->given |= known_options[i].given;
-		if (known_options[i].set(gathering->result, value) == 0)
-			return 0;
+static int take_option(struct gathering *gathering, const char *text)
+{
+	const char *value;
+	char *name;
+	int outcome;
+
+	if (split_option(text, &name, &value) != 0)
+		return -1;
+	outcome =
+	    ssh_setting_take(gathering->result, &gathering->given, name, value);
+	if (outcome == SSH_SETTING_WRONG)
 		notice_error("-o %s: \"%s\" is no value for %s; see "
 			     "ssh_config(5)",
 			     text, value, name);
-		return -1;
+	else if (outcome == SSH_SETTING_UNKNOWN)
+		notice_error("-o %s: ferry does not know this option where "
+			     "there is no ssh program; see ferry(1) for those "
+			     "it does",
+			     text);
+	free(name);
+	return outcome == SSH_SETTING_TAKEN ? 0 : -1;
+}
+
+static int take_options(struct gathering *gathering)
+{
+	const struct option_list *list = &gathering->options->ssh_options;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (take_option(gathering, list->values[i]) != 0)
+			return -1;
 	}
-	notice_error("-o %s: ferry does not know this option; see ferry(1) "
-		     "for those it does",
-		     text);
+	return 0;
+}
+
+/* Of -o UserKnownHostsFile ssh -G does not say where a name with spaces
+ * ends. */
+static int take_quoted(struct gathering *gathering)
+{
+	const struct option_list *list = &gathering->options->ssh_options;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const char *value;
+		char *name;
+		int wanted;
+
+		if (split_option(list->values[i], &name, &value) != 0)
+			return -1;
+		wanted = strcasestr(name, "KnownHostsFile") != NULL &&
+			 strchr(value, '%') == NULL;
+		if (wanted)
+			ssh_setting_take(gathering->result, &gathering->given,
+					 name, value);
+		free(name);
+	}
+	return 0;
+}
+
+/* ---- a plain reading ---- */
+
+static int take_line(void *cookie, const char *name, const char *value,
+		     const char *where)
+{
+	struct gathering *gathering = cookie;
+	int outcome =
+	    ssh_setting_take(gathering->result, &gathering->given, name, value);
+
+	if (outcome == SSH_SETTING_UNKNOWN)
+		notice_verbose(1, "%s: %s is not read without an ssh program",
+			       where, name);
+	if (outcome != SSH_SETTING_WRONG)
+		return 0;
+	notice_error("%s: \"%s\" is no value for %s; see ssh_config(5)", where,
+		     value, name);
+	return 1;
+}
+
+static void tell_skipped(void *cookie, const char *name, const char *where)
+{
+	(void)cookie;
+	notice_verbose(1, "%s: %s is not read without an ssh program", where,
+		       name);
+}
+
+static int read_plain_file(struct gathering *gathering, const char *path,
+			   int named, int *code)
+{
+	const struct ssh_plain plain = {gathering->far->host, gathering,
+					take_line, tell_skipped};
+	int result = -1;
+
+	errno = ENOENT;
+	if (!named || access(path, R_OK) == 0)
+		result = ssh_plain_read(path, &plain);
+	if (result == 0)
+		return 0;
+	*code = EXIT_USAGE;
+	if (result == -1)
+		notice_error("%s: %s", path, strerror(errno));
 	return -1;
+}
+
+/* ssh's files, and its order. */
+static int read_plain(struct gathering *gathering, int *code)
+{
+	const char *config = gathering->options->config;
+	char *own;
+	int error;
+
+	*code = EXIT_USAGE;
+	if (gathering->options->jump != NULL)
+		ssh_setting_take(gathering->result, &gathering->given,
+				 "ProxyJump", gathering->options->jump);
+	if (take_options(gathering) != 0)
+		return -1;
+	if (config != NULL && strcasecmp(config, "none") == 0)
+		return 0;
+	if (config != NULL)
+		return read_plain_file(gathering, config, 1, code);
+	own = ssh_setting_path("~/.ssh/config");
+	error = own == NULL || read_plain_file(gathering, own, 0, code) != 0 ||
+		read_plain_file(gathering, "/etc/ssh/ssh_config", 0, code) != 0;
+	free(own);
+	return error ? -1 : 0;
+}
+
+/* ---- what ssh -G says ---- */
+
+/* What ssh takes when nobody names any: OpenSSH 7.4 to 9.9, and 10.0. */
+static int is_usual_ciphers(const char *value)
+{
+	static const char *const usual[] = {
+	    "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,"
+	    "aes128-gcm@openssh.com,aes256-gcm@openssh.com",
+	    "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,"
+	    "aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"};
+
+	return strcmp(value, usual[0]) == 0 || strcmp(value, usual[1]) == 0;
+}
+
+/* Are these ciphers somebody's choice?  Another version of ssh may have
+ * others by itself. */
+static int is_chosen(const struct gathering *gathering, const char *value)
+{
+	struct options options = *gathering->options;
+	const char *usual;
+	char *answer;
+	size_t length;
+	int code, chosen = 1;
+
+	if (is_usual_ciphers(value))
+		return 0;
+	options.config = "none";
+	options.ssh_options.count = 0;
+	if (ssh_query(&options, gathering->far,
+		      gathering->result->connect_timeout, &answer,
+		      &code) != SSH_QUERY_DONE)
+		return 1;
+	usual = ssh_query_value(answer, "ciphers", &length);
+	if (usual != NULL)
+		chosen = strlen(value) != length ||
+			 strncmp(value, usual, length) != 0;
+	free(answer);
+	return chosen;
+}
+
+/* What ssh does by itself and libssh2 does not. */
+static int note_unable(struct gathering *gathering, const char *name,
+		       const char *value)
+{
+	static const char *const names[] = {"bindaddress", "bindinterface",
+					    "certificatefile", "pkcs11provider",
+					    "proxyusefdpass"};
+
+	if (gathering->result->unable != NULL ||
+	    strcasecmp(value, "none") == 0 || strcasecmp(value, "no") == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		gathering->result->unable = strdup(name);
+		return gathering->result->unable != NULL ? 0 : -1;
+	}
+	return 0;
+}
+
+/* ssh has the home folder of the account written out. */
+static int is_usual_known_hosts(const char *value)
+{
+	const struct passwd *entry = getpwuid(getuid());
+	char *usual;
+	int same;
+
+	if (entry == NULL ||
+	    asprintf(&usual, "%s/.ssh/known_hosts %s/.ssh/known_hosts2",
+		     entry->pw_dir, entry->pw_dir) < 0)
+		return 0;
+	same = strcmp(usual, value) == 0;
+	free(usual);
+	return same;
+}
+
+static int take_answer_line(struct gathering *gathering, const char *name,
+			    const char *value)
+{
+	if (strcmp(name, "identityfile") == 0)
+		return text_list_add(&gathering->named, value);
+	if (strcmp(name, "userknownhostsfile") == 0 &&
+	    is_usual_known_hosts(value))
+		return 0;
+	if (strcmp(name, "ciphers") == 0 &&
+	    ((gathering->given & GIVEN_CIPHERS) ||
+	     !is_chosen(gathering, value)))
+		return 0;
+	if (note_unable(gathering, name, value) != 0)
+		return -1;
+	/* A value that only a newer ssh knows is left as it is here. */
+	ssh_setting_take(gathering->result, &gathering->given, name, value);
+	return 0;
+}
+
+/* It names all the usual ones, in its order, when nobody named any. */
+static int are_usual(const struct text_list *named)
+{
+	int usual = 0;
+
+	for (size_t i = 0; i < named->count; i++) {
+		if (strncmp(named->items[i], "~/.ssh/id_", 10) != 0)
+			return 0;
+		usual |= strcmp(named->items[i], "~/.ssh/id_rsa") == 0;
+		usual |= (strcmp(named->items[i], "~/.ssh/id_ed25519") == 0)
+			 << 1;
+	}
+	return usual == 3;
+}
+
+static int take_answer(struct gathering *gathering, char *answer)
+{
+	char *at = NULL;
+	int error = 0;
+
+	for (char *line = strtok_r(answer, "\n", &at);
+	     line != NULL && error == 0; line = strtok_r(NULL, "\n", &at)) {
+		char *value = strchr(line, ' ');
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		error = take_answer_line(gathering, line, value);
+	}
+	for (size_t i = 0; i < gathering->named.count && error == 0 &&
+			   !are_usual(&gathering->named);
+	     i++)
+		ssh_setting_take(gathering->result, &gathering->given,
+				 "IdentityFile", gathering->named.items[i]);
+	return error;
+}
+
+/* 0, or -1 with *code after telling the user, or 1 without memory. */
+static int read_configuration(struct gathering *gathering, int *code)
+{
+	char *answer;
+	int error;
+
+	switch (ssh_query(gathering->options, gathering->far,
+			  gathering->result->connect_timeout, &answer, code)) {
+	case SSH_QUERY_FAILED:
+		return -1;
+	case SSH_QUERY_NO_PROGRAM:
+		return read_plain(gathering, code);
+	case SSH_QUERY_DONE:
+		break;
+	}
+	gathering->result->queried = 1;
+	error =
+	    take_quoted(gathering) != 0 || take_answer(gathering, answer) != 0;
+	free(answer);
+	return error;
+}
+
+/* ---- all of them ---- */
+
+static int add_path(struct text_list *list, const char *path)
+{
+	return text_list_take(list, ssh_setting_path(path));
+}
+
+/* The value is the options' own from then on. */
+static int take_word(struct gathering *gathering, const char *name,
+		     const char *value)
+{
+	return ssh_setting_take(gathering->result, &gathering->given, name,
+				value) == SSH_SETTING_TAKEN
+		   ? 0
+		   : -1;
 }
 
 /* What is as it is unless said otherwise. */
@@ -228,12 +358,14 @@ static int set_defaults(struct ssh_options *result)
 }
 
 /* What the letters and the location say. */
-static int take_letters(struct gathering *gathering,
-			const struct options *options,
-			const struct location *far)
+static int take_letters(struct gathering *gathering)
 {
+	const struct options *options = gathering->options;
 	struct ssh_options *result = gathering->result;
+	const char *user = gathering->far->user;
 
+	if (user == NULL)
+		user = options->user;
 	if (options->port != 0) {
 		result->port = options->port;
 		gathering->given |= GIVEN_PORT;
@@ -242,16 +374,16 @@ static int take_letters(struct gathering *gathering,
 		result->connect_timeout = options->connect_timeout;
 		gathering->given |= GIVEN_TIMEOUT;
 	}
+	if (options->ipv4 || options->ipv6) {
+		result->family = options->ipv4 ? AF_INET : AF_INET6;
+		gathering->given |= GIVEN_FAMILY;
+	}
 	if (options->ciphers != NULL) {
-		if (set_ciphers(result, options->ciphers) != 0)
+		if (take_word(gathering, "Ciphers", options->ciphers) != 0)
 			return -1;
-		gathering->given |= GIVEN_CIPHERS;
 	}
-	if (far->user != NULL) {
-		if (set_user(result, far->user) != 0)
-			return -1;
-		gathering->given |= GIVEN_USER;
-	}
+	if (user != NULL && take_word(gathering, "User", user) != 0)
+		return -1;
 	for (size_t i = 0; i < options->identities.count; i++) {
 		if (add_path(&result->identities,
 			     options->identities.values[i]) != 0)
@@ -261,10 +393,12 @@ static int take_letters(struct gathering *gathering,
 }
 
 /* Those that are tried when no other was named, and the machine's hosts. */
-static int add_usual(struct ssh_options *result)
+static int add_usual(struct gathering *gathering)
 {
 	static const char *const names[] = {"~/.ssh/id_ed25519",
 					    "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
+	struct ssh_options *result = gathering->result;
+	struct text_list *global = &result->global_known_hosts;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) &&
 			   result->identities.count == 0;
@@ -272,29 +406,95 @@ static int add_usual(struct ssh_options *result)
 		if (add_path(&result->usual_identities, names[i]) != 0)
 			return -1;
 	}
-	return add_path(&result->known_hosts, "/etc/ssh/ssh_known_hosts");
+	if (!(gathering->given & GIVEN_GLOBAL) &&
+	    text_list_add(global, "/etc/ssh/ssh_known_hosts") != 0)
+		return -1;
+	for (size_t i = 0; i < global->count; i++) {
+		if (text_list_add(&result->known_hosts, global->items[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The tokens, once all that they stand for is known. */
+static int expand(struct gathering *gathering)
+{
+	struct ssh_options *result = gathering->result;
+	struct ssh_tokens tokens = {.host = gathering->far->host,
+				    .name = gathering->far->host,
+				    .user = result->user,
+				    .port = result->port,
+				    .home = ssh_setting_home()};
+	char *text;
+
+	text = ssh_tokens_expand(result->host_name != NULL ? result->host_name
+							   : tokens.name,
+				 &tokens);
+	if (text == NULL)
+		return -1;
+	free(result->host_name);
+	result->host_name = text;
+	tokens.host = text;
+	/* Those of -i are names as they are. */
+	for (size_t i = gathering->options->identities.count;
+	     i < result->identities.count; i++) {
+		text = ssh_tokens_expand(result->identities.items[i], &tokens);
+		if (text == NULL)
+			return -1;
+		free(result->identities.items[i]);
+		result->identities.items[i] = text;
+	}
+	if (result->proxy_command == NULL)
+		return 0;
+	text = ssh_tokens_expand(result->proxy_command, &tokens);
+	free(result->proxy_command);
+	result->proxy_command = text;
+	return text != NULL ? 0 : -1;
+}
+
+/* What a shell will see, and what cannot be done without ssh.  0, or -1 after
+ * telling the user. */
+static int check_proxy(const struct gathering *gathering, int *code)
+{
+	const struct ssh_options *result = gathering->result;
+
+	*code = EXIT_UNREACHABLE;
+	if (result->proxy_jump != NULL && !result->queried) {
+		notice_error("%s: ProxyJump %s needs an ssh program, and there "
+			     "is none; install one, or say where it is with -e",
+			     gathering->far->host, result->proxy_jump);
+		return -1;
+	}
+	if ((result->proxy_jump == NULL && result->proxy_command == NULL) ||
+	    (ssh_tokens_harmless(result->host_name) &&
+	     ssh_tokens_harmless(gathering->far->host) &&
+	     ssh_tokens_harmless(result->user)))
+		return 0;
+	notice_error("%s: the host or the user has characters that a shell "
+		     "would act on; with a proxy only plain ones can be used",
+		     gathering->far->host);
+	return -1;
 }
 
 int ssh_options_gather(struct ssh_options *result,
 		       const struct options *options,
 		       const struct location *far, int *code)
 {
-	struct gathering gathering = {result, 0};
+	struct gathering gathering = {
+	    .result = result, .options = options, .far = far};
 	int error;
 
 	memset(result, 0, sizeof(*result));
 	*code = EXIT_FILE_IO;
-	error = set_defaults(result) != 0 ||
-		take_letters(&gathering, options, far) != 0;
-	for (size_t i = 0; i < options->ssh_options.count && !error; i++) {
-		if (take_option(&gathering, options->ssh_options.values[i]) !=
-		    0) {
-			*code = EXIT_USAGE;
-			return -1;
-		}
-	}
-	if (!error && add_usual(result) == 0)
-		return 0;
+	error = set_defaults(result) != 0 || take_letters(&gathering) != 0;
+	if (!error)
+		error = read_configuration(&gathering, code);
+	text_list_clear(&gathering.named);
+	if (error == -1)
+		return -1;
+	if (!error && expand(&gathering) == 0 && add_usual(&gathering) == 0)
+		return check_proxy(&gathering, code);
+	*code = EXIT_FILE_IO;
 	notice_error("out of memory");
 	return -1;
 }
@@ -302,7 +502,14 @@ int ssh_options_gather(struct ssh_options *result,
 void ssh_options_clear(struct ssh_options *options)
 {
 	free(options->user);
+	free(options->host_name);
+	free(options->host_key_alias);
 	free(options->ciphers);
+	free(options->identity_agent);
+	free(options->proxy_command);
+	free(options->proxy_jump);
+	free(options->unable);
+	text_list_clear(&options->global_known_hosts);
 	text_list_clear(&options->identities);
 	text_list_clear(&options->usual_identities);
 	text_list_clear(&options->known_hosts);

@@ -260,10 +260,10 @@ close_terminal()
 }
 
 @test "an option that is not known, and a value that is none: exit 1" {
-	with_key -o Compression=yes source "$there"
-	in_one_line 1 'ferry: -o Compression=yes: ferry does not know this*'
+	with_key -o Comprehension=yes source "$there"
+	in_one_line 1 "ferry: $HOST: ssh -G: *comprehension; mend -o*"
 	with_key -o StrictHostKeyChecking=perhaps source "$there"
-	in_one_line 1 '*"perhaps" is no value for StrictHostKeyChecking*'
+	in_one_line 1 '*ssh -G: *"perhaps"*'
 }
 
 # ---- the log-in -------------------------------------------------------------

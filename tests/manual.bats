@@ -99,7 +99,7 @@ json_words()
 	run diff <(sed -n '/^These are known:/,/^A host/s/^\.Cm //p' \
 	    "$top/man/ferry.1" | tr -d ' .' | tr , '\n' | sed '/^$/d') \
 	    <(sed -nE 's/^    \{"([A-Za-z]+)", set_.*/\1/p' \
-		"$top/cli/ssh_options.c")
+		"$top/cli/ssh_setting.c")
 	assert_success
 }
 

@@ -6,7 +6,7 @@
 #include <spawn.h>
 #include <unistd.h>
 
-static int set_attributes(posix_spawnattr_t *attributes)
+static int set_attributes(posix_spawnattr_t *attributes, short flags)
 {
 	sigset_t none, all;
 	int error;
@@ -18,13 +18,13 @@ static int set_attributes(posix_spawnattr_t *attributes)
 		error = posix_spawnattr_setsigdefault(attributes, &all);
 	if (error == 0)
 		error = posix_spawnattr_setflags(
-		    attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-				    POSIX_SPAWN_SETSIGDEF);
+		    attributes, (short)(flags | POSIX_SPAWN_SETSIGMASK |
+					POSIX_SPAWN_SETSIGDEF));
 	return error;
 }
 
-int child_start(const char *program, char *const *argv,
-		const int descriptors[3], pid_t *pid)
+static int start(const char *program, char *const *argv,
+		 const int descriptors[3], short flags, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -35,7 +35,7 @@ int child_start(const char *program, char *const *argv,
 	error = posix_spawnattr_init(&attributes);
 	if (error != 0)
 		goto destroy_actions;
-	error = set_attributes(&attributes);
+	error = set_attributes(&attributes, flags);
 	for (int i = 0; i < 3 && error == 0; i++) {
 		if (descriptors[i] != -1)
 			error = posix_spawn_file_actions_adddup2(
@@ -48,4 +48,16 @@ int child_start(const char *program, char *const *argv,
 destroy_actions:
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
+}
+
+int child_start(const char *program, char *const *argv,
+		const int descriptors[3], pid_t *pid)
+{
+	return start(program, argv, descriptors, POSIX_SPAWN_SETSID, pid);
+}
+
+int child_start_attended(const char *program, char *const *argv,
+			 const int descriptors[3], pid_t *pid)
+{
+	return start(program, argv, descriptors, 0, pid);
 }

@@ -13,4 +13,8 @@
 int child_start(const char *program, char *const *argv,
 		const int descriptors[3], pid_t *pid);
 
+/* The same, but in our session and group: it may read from the terminal. */
+int child_start_attended(const char *program, char *const *argv,
+			 const int descriptors[3], pid_t *pid);
+
 #endif

@@ -149,15 +149,21 @@ enum known_host known_hosts_line(LIBSSH2_SESSION *session, const char *line,
 				 const struct known_hosts_query *query)
 {
 	struct word names = next_word(&line), type, key;
-	int revoked = 0, same;
+	int revoked = 0, authority, same;
 
 	if (names.length == 0 || names.text[0] == '#')
 		return KNOWN_HOST_UNKNOWN;
 	if (names.text[0] == '@') {
 		revoked = word_is(&names, "@revoked");
+		authority = word_is(&names, "@cert-authority");
+		names = next_word(&line);
+		if (authority)
+			return query->authorities &&
+				       names_host(session, &names, query->name)
+				   ? KNOWN_HOST_AUTHORITY
+				   : KNOWN_HOST_UNKNOWN;
 		if (!revoked)
 			return KNOWN_HOST_UNKNOWN;
-		names = next_word(&line);
 	}
 	type = next_word(&line);
 	key = next_word(&line);

@@ -13,6 +13,7 @@ enum known_host {
 	KNOWN_HOST_UNKNOWN,
 	KNOWN_HOST_OTHER_TYPE, /* only keys of other types are known */
 	KNOWN_HOST_OTHER_KEY,  /* of this type it is another one */
+	KNOWN_HOST_AUTHORITY,  /* a certificate authority is to be believed */
 	KNOWN_HOST_KNOWN,
 	KNOWN_HOST_REVOKED
 };
@@ -25,6 +26,7 @@ struct known_hosts_query {
 	const char *host;
 	const char *type; /* "ssh-ed25519" */
 	const char *key;  /* base64 */
+	int authorities;  /* 0: lines with @cert-authority say nothing */
 };
 
 /*

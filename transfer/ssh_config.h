@@ -24,8 +24,17 @@ enum ssh_tell {
 struct ssh_connection;
 
 struct ssh_config {
-	const char *host;
+	const char *host;    /* as the user wrote it, for messages */
+	const char *address; /* what is connected to; NULL: host */
+	/* Its name in known_hosts, where the port then counts no more; NULL:
+	 * the address. */
+	const char *host_key_alias;
 	unsigned port;
+	int family; /* of addresses: AF_INET, AF_INET6; 0: any */
+	/* A shell's command that is the way to the server; NULL: TCP.
+	 * attended: it may ask on the terminal itself. */
+	const char *proxy;
+	int proxy_attended;
 	const char *user;
 	/* Nanoseconds for one try, without the time that answers take. */
 	uint64_t timeout;
@@ -48,7 +57,12 @@ struct ssh_config {
 	size_t identity_count;
 	const char *const *usual_identities;
 	size_t usual_identity_count;
-	int password; /* 0: log in by keys only */
+	int identities_only;        /* of the agent's keys, only these */
+	const char *identity_agent; /* its socket or "none"; NULL: the
+				       environment's */
+	const char *unable;         /* what libssh2 cannot do of what was
+				       configured; NULL: nothing known */
+	int password;               /* 0: log in by keys only */
 
 	void *cookie;
 	/*
@@ -63,6 +77,12 @@ struct ssh_config {
 	/* After the log-in and before any lane, in the caller's thread: 0, or
 	 * -1 after ssh_connection_fail.  NULL: nothing is to be done. */
 	int (*prepare)(void *, struct ssh_connection *);
+	/*
+	 * libssh2 cannot do what may be needed here: 1 if the caller goes
+	 * another way, so that the try fails and nobody is asked.  The
+	 * function is NULL if there is no other way.
+	 */
+	int (*elsewhere)(void *, const char *what);
 };
 
 #endif

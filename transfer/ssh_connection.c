@@ -18,12 +18,14 @@
 #include <string.h>
 
 #include "transfer/engine.h"
+#include "transfer/ssh_proxy.h"
 #include "transfer/tcp.h"
 
 struct ssh_connection {
 	struct ssh_socket socket;
 	int number; /* of the socket, as libssh2 has it: also when closed */
 	const struct ssh_config *config;
+	struct ssh_proxy *proxy; /* NULL: TCP */
 	struct tcp_patience patience;
 	LIBSSH2_SESSION *session;
 	int code;
@@ -128,6 +130,7 @@ struct ssh_connection *ssh_connection_create(const struct ssh_config *config)
 	connection->config = config;
 	connection->patience.cookie = config->cookie;
 	connection->patience.stop = config->stop;
+	connection->patience.family = config->family;
 	connection->patience.deadline = tcp_clock() + config->timeout;
 	connection->session =
 	    libssh2_session_init_ex(NULL, NULL, NULL, connection);
@@ -156,6 +159,7 @@ void ssh_connection_free(struct ssh_connection *connection)
 	/* From here on every send and receive fails at once, so nothing
 	 * below waits for the server. */
 	ssh_socket_close(&connection->socket);
+	ssh_proxy_stop(connection->proxy);
 	libssh2_session_free(connection->session);
 	free(connection->text);
 	free(connection);
@@ -230,6 +234,20 @@ int ssh_connection_fail(struct ssh_connection *connection, int code,
 	return -1;
 }
 
+/* Whether the way or the server has ended is not to be seen from here. */
+static int fail_proxy(struct ssh_connection *connection, const char *what)
+{
+	char *said = ssh_proxy_said(connection->proxy);
+
+	ssh_connection_fail(connection, EXIT_UNREACHABLE,
+			    "%s: the proxy ended (%s): %s; see ProxyCommand "
+			    "and ProxyJump in ssh_config",
+			    what, said != NULL ? said : "it said nothing",
+			    connection->config->proxy);
+	free(said);
+	return -1;
+}
+
 int ssh_connection_fail_session(struct ssh_connection *connection,
 				const char *what)
 {
@@ -243,6 +261,8 @@ int ssh_connection_fail_session(struct ssh_connection *connection,
 	case LIBSSH2_ERROR_SOCKET_DISCONNECT:
 	case LIBSSH2_ERROR_SOCKET_RECV:
 	case LIBSSH2_ERROR_SOCKET_SEND:
+		if (connection->proxy != NULL)
+			return fail_proxy(connection, what);
 		/* A server that starts, or has too many log-ins at once. */
 		return ssh_connection_fail(connection, EXIT_LOST,
 					   "%s: the server closed the "
@@ -298,15 +318,37 @@ int ssh_connection_has_failed(const struct ssh_connection *connection)
 
 /* ---- the steps ---- */
 
-static int connect_socket(struct ssh_connection *connection)
+static int start_proxy(struct ssh_connection *connection)
 {
 	const struct ssh_config *config = connection->config;
 	int descriptor;
 
 	ssh_connection_tell(connection, SSH_TELL_DETAIL,
-			    "connecting to %s port %u as %s", config->host,
+			    "connecting as %s by: %s", config->user,
+			    config->proxy);
+	connection->proxy =
+	    ssh_proxy_start(config->proxy, config->proxy_attended, &descriptor);
+	if (connection->proxy == NULL)
+		return ssh_connection_fail(connection, EXIT_FILE_IO, "%s: %s",
+					   config->proxy, strerror(errno));
+	ssh_socket_init(&connection->socket, descriptor);
+	connection->number = descriptor;
+	return 0;
+}
+
+static int connect_socket(struct ssh_connection *connection)
+{
+	const struct ssh_config *config = connection->config;
+	const char *address =
+	    config->address != NULL ? config->address : config->host;
+	int descriptor;
+
+	if (config->proxy != NULL)
+		return start_proxy(connection);
+	ssh_connection_tell(connection, SSH_TELL_DETAIL,
+			    "connecting to %s port %u as %s", address,
 			    config->port, config->user);
-	if (tcp_connect(config->host, config->port, &connection->patience,
+	if (tcp_connect(address, config->port, &connection->patience,
 			&descriptor, &connection->code,
 			&connection->text) == -1)
 		return -1;

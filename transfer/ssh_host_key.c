@@ -11,7 +11,8 @@
 #include "transfer/engine.h"
 #include "transfer/known_hosts.h"
 
-#define DIGEST_SIZE 32
+#define DIGEST_SIZE  32
+#define DEFAULT_PORT 22
 
 /* What libssh2 can check, the best first; no certificates. */
 static const char *const types[] = {
@@ -63,11 +64,20 @@ static const char *key_type(const char *method)
 	return strncmp(method, "rsa-", 4) == 0 ? "ssh-rsa" : method;
 }
 
+/* What the files call it.  malloc'd, or NULL. */
+static char *host_name(const struct ssh_config *config, unsigned port)
+{
+	if (config->host_key_alias != NULL)
+		return known_hosts_name(config->host_key_alias, DEFAULT_PORT);
+	return known_hosts_name(
+	    config->address != NULL ? config->address : config->host, port);
+}
+
 char *ssh_host_key_types(struct ssh_connection *connection)
 {
 	const struct ssh_config *config = ssh_connection_config(connection);
 	int known[TYPE_COUNT];
-	char *name = known_hosts_name(config->host, config->port);
+	char *name = host_name(config, config->port);
 	char *list = calloc(1, 256);
 
 	if (name == NULL || list == NULL) {
@@ -78,7 +88,7 @@ char *ssh_host_key_types(struct ssh_connection *connection)
 	for (size_t i = 0; i < TYPE_COUNT; i++) {
 		/* No key is "?", so a line for the type is OTHER_KEY. */
 		struct known_hosts_query query = {name, NULL,
-						  key_type(types[i]), "?"};
+						  key_type(types[i]), "?", 0};
 
 		known[i] =
 		    look_up(connection, &query).known == KNOWN_HOST_OTHER_KEY;
@@ -189,6 +199,22 @@ static int decide_unknown(struct ssh_connection *connection,
 	return result;
 }
 
+/* A certificate is to be checked, which libssh2 cannot. */
+static int leave_to_others(struct ssh_connection *connection,
+			   const struct verdict *verdict)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+
+	if (config->elsewhere != NULL)
+		config->elsewhere(config->cookie, "@cert-authority");
+	return ssh_connection_fail(
+	    connection, EXIT_UNREACHABLE,
+	    "%s line %zu has a certificate authority vouch for the host, which "
+	    "libssh2 cannot check; see that ssh gets in, and use "
+	    "--transport=ssh",
+	    verdict->path, verdict->line);
+}
+
 static int decide(struct ssh_connection *connection,
 		  const struct known_hosts_query *query)
 {
@@ -210,6 +236,8 @@ static int decide(struct ssh_connection *connection,
 		    "the host key is marked as revoked in %s line %zu; do not "
 		    "use this host",
 		    verdict.path, verdict.line);
+	case KNOWN_HOST_AUTHORITY:
+		return leave_to_others(connection, &verdict);
 	case KNOWN_HOST_OTHER_TYPE:
 		return decide_unknown(connection, query, 1);
 	case KNOWN_HOST_UNKNOWN:
@@ -238,11 +266,11 @@ int ssh_host_key_check(struct ssh_connection *connection)
 	int kind, result;
 	const char *key = libssh2_session_hostkey(
 	    ssh_connection_session(connection), &size, &kind);
-	char *name = known_hosts_name(config->host, config->port);
-	char *host = known_hosts_name(config->host, 22);
+	char *name = host_name(config, config->port);
+	char *host = host_name(config, DEFAULT_PORT);
 	char *type = key == NULL ? NULL : read_type(key, size);
 	char *base64 = key == NULL ? NULL : known_hosts_base64(key, size);
-	struct known_hosts_query query = {name, NULL, type, base64};
+	struct known_hosts_query query = {name, NULL, type, base64, 1};
 
 	if (name == NULL || host == NULL || type == NULL || base64 == NULL) {
 		result = ssh_connection_fail(connection, EXIT_UNREACHABLE,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transfer/engine.h"
 #include "transfer/ssh_login_internal.h"
@@ -97,19 +98,72 @@ static int fail_refused(struct ssh_login *login)
 	    ssh_connection_config(login->connection);
 	const char *tried = login->tried != NULL ? login->tried : "nothing";
 
+	if (login->unusable != NULL)
+		return ssh_connection_fail(
+		    login->connection, EXIT_UNREACHABLE,
+		    "log-in as %s is refused (the server takes: %s; tried: "
+		    "%s); libssh2 cannot use %s, ssh can: see that ssh gets "
+		    "in, and use --transport=ssh",
+		    config->user, login->methods, tried, login->unusable);
 	if (login->rsa && LIBSSH2_VERSION_NUM < 0x010b00)
 		return ssh_connection_fail(
 		    login->connection, EXIT_UNREACHABLE,
 		    "log-in as %s is refused (tried: %s); "
 		    "libssh2 " LIBSSH2_VERSION
 		    " signs with RSA keys in a way that servers take no more: "
-		    "use an ed25519 key",
+		    "use an ed25519 key, or --transport=ssh",
 		    config->user, tried);
 	return ssh_connection_fail(
 	    login->connection, EXIT_UNREACHABLE,
 	    "log-in as %s is refused (the server takes: %s; tried: %s); name "
 	    "a key with -i, or load it into the agent",
 	    config->user, login->methods, tried);
+}
+
+int ssh_login_is_foreign(struct ssh_login *login, const char *type,
+			 size_t length)
+{
+	const char *what = NULL;
+
+	if (length > 3 && memcmp(type, "sk-", 3) == 0)
+		what = "security keys";
+	if (memmem(type, length, "-cert-v0", 8) != NULL)
+		what = "certificates";
+	if (what != NULL)
+		login->unusable = what;
+	return what != NULL;
+}
+
+/* A ticket for Kerberos. */
+static int has_ticket(void)
+{
+	char path[64];
+
+	if (getenv("KRB5CCNAME") != NULL)
+		return 1;
+	snprintf(path, sizeof(path), "/tmp/krb5cc_%lu",
+		 (unsigned long)getuid());
+	return access(path, R_OK) == 0;
+}
+
+/* No key of ours got in, but another program may have more luck: before
+ * anybody is asked.  1 if it has. */
+static int goes_elsewhere(struct ssh_login *login)
+{
+	const struct ssh_config *config =
+	    ssh_connection_config(login->connection);
+
+	if (strstr(login->methods, "gssapi-with-mic") != NULL && has_ticket())
+		login->unusable = "GSSAPI";
+	if (login->rsa && LIBSSH2_VERSION_NUM < 0x010b00 &&
+	    login->unusable == NULL && config->elsewhere != NULL)
+		login->unusable = "RSA keys, as servers take them";
+	if (config->elsewhere == NULL || login->unusable == NULL ||
+	    !config->elsewhere(config->cookie, login->unusable))
+		return 0;
+	ssh_connection_fail(login->connection, EXIT_UNREACHABLE,
+			    "libssh2 cannot use %s", login->unusable);
+	return 1;
 }
 
 int ssh_login(struct ssh_connection *connection)
@@ -119,6 +173,7 @@ int ssh_login(struct ssh_connection *connection)
 	    .connection = connection,
 	    .session = ssh_connection_session(connection),
 	    .user = config->user,
+	    .unusable = config->unable,
 	    .user_length = (unsigned)strlen(config->user),
 	};
 	enum ssh_login_outcome outcome = list_methods(&login);
@@ -126,6 +181,8 @@ int ssh_login(struct ssh_connection *connection)
 	if (outcome == SSH_LOGIN_REFUSED &&
 	    strstr(login.methods, "publickey") != NULL)
 		outcome = ssh_login_keys(&login);
+	if (outcome == SSH_LOGIN_REFUSED && goes_elsewhere(&login))
+		outcome = SSH_LOGIN_OVER;
 	if (outcome == SSH_LOGIN_REFUSED && config->password &&
 	    config->ask != NULL)
 		outcome = ssh_login_answers(&login);

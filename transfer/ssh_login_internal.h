@@ -13,7 +13,9 @@ struct ssh_login {
 	char *methods; /* that the server takes, names with commas */
 	char *tried;   /* for the message when all has failed */
 	unsigned refused;
-	int rsa;      /* an RSA key was among what was refused */
+	int rsa; /* an RSA key was among what was refused */
+	/* What is there to log in with, but not for libssh2; or NULL. */
+	const char *unusable;
 	int declined; /* the person gave no answer: stop asking */
 };
 
@@ -23,6 +25,10 @@ enum ssh_login_outcome {
 	SSH_LOGIN_REFUSED, /* try something else */
 	SSH_LOGIN_OVER     /* the try has failed as a whole */
 };
+
+/* A key by the name of its type: 1 if it is one for others only, which is
+ * noted; else 0. */
+int ssh_login_is_foreign(struct ssh_login *, const char *type, size_t length);
 
 /* All keys; all that needs an answer. */
 enum ssh_login_outcome ssh_login_keys(struct ssh_login *);

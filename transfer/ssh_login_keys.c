@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transfer/known_hosts.h"
 #include "transfer/ssh_login_internal.h"
@@ -44,10 +45,12 @@ static char *read_text(const char *path)
 }
 
 /* The key in FILE.pub, in base64 as it stands there; NULL: none. */
-static char *read_public_key(const char *path)
+static char *read_public_key(struct ssh_login *login, const char *path,
+			     int *foreign)
 {
 	char *name, *text, *key = NULL, *at, *word;
 
+	*foreign = 0;
 	if (asprintf(&name, "%s.pub", path) < 0)
 		return NULL;
 	text = read_text(name);
@@ -55,6 +58,8 @@ static char *read_public_key(const char *path)
 	if (text == NULL)
 		return NULL;
 	word = strtok_r(text, " \t\r\n", &at);
+	if (word != NULL)
+		*foreign = ssh_login_is_foreign(login, word, strlen(word));
 	if (word != NULL)
 		word = strtok_r(NULL, " \t\r\n", &at);
 	if (word != NULL)
@@ -153,13 +158,25 @@ static enum ssh_login_outcome try_encrypted(struct ssh_login *login,
 	return ssh_login_judge(login, result, path);
 }
 
+/* A certificate lies beside its key. */
+static void look_for_certificate(struct ssh_login *login, const char *path)
+{
+	char *name;
+
+	if (asprintf(&name, "%s-cert.pub", path) < 0)
+		return;
+	if (access(name, R_OK) == 0)
+		login->unusable = "certificates";
+	free(name);
+}
+
 /* One key file.  named: it was asked for, so it is told if it is not there. */
 static enum ssh_login_outcome login_with_file(struct ssh_login *login,
 					      const char *path, int named)
 {
 	char *text = read_text(path), *public_key;
 	enum ssh_login_outcome outcome;
-	int encrypted;
+	int encrypted, foreign;
 
 	if (text == NULL) {
 		if (named || errno != ENOENT)
@@ -171,11 +188,14 @@ static enum ssh_login_outcome login_with_file(struct ssh_login *login,
 	encrypted = is_encrypted(text);
 	explicit_bzero(text, strlen(text));
 	free(text);
-	public_key = read_public_key(path);
+	look_for_certificate(login, path);
+	public_key = read_public_key(login, path, &foreign);
 	if (public_key != NULL &&
 	    strncmp(public_key, "AAAAB3NzaC1yc2E", 15) == 0)
 		login->rsa = 1;
-	if (!encrypted)
+	if (foreign)
+		outcome = SSH_LOGIN_REFUSED;
+	else if (!encrypted)
 		outcome =
 		    ssh_login_judge(login, try_file(login, path, ""), path);
 	else if (!is_wanted(login, public_key))
@@ -192,17 +212,24 @@ static enum ssh_login_outcome login_with_file(struct ssh_login *login,
 /* No agent is nothing to complain about. */
 static void open_agent(struct ssh_login *login, struct agent *agent)
 {
+	const char *path =
+	    ssh_connection_config(login->connection)->identity_agent;
+
 	memset(agent, 0, sizeof(*agent));
-	if (getenv("SSH_AUTH_SOCK") == NULL)
+	if (path == NULL ? getenv("SSH_AUTH_SOCK") == NULL
+			 : strcmp(path, "none") == 0)
 		return;
 	agent->agent = libssh2_agent_init(login->session);
 	if (agent->agent == NULL)
 		return;
+	if (path != NULL)
+		libssh2_agent_set_identity_path(agent->agent, path);
 	if (libssh2_agent_connect(agent->agent) == 0 &&
 	    libssh2_agent_list_identities(agent->agent) == 0)
 		return;
 	ssh_connection_tell(login->connection, SSH_TELL_DETAIL,
-			    "the agent at SSH_AUTH_SOCK does not answer");
+			    "the agent at %s does not answer",
+			    path != NULL ? path : "SSH_AUTH_SOCK");
 	libssh2_agent_free(agent->agent);
 	agent->agent = NULL;
 }
@@ -259,6 +286,19 @@ login_with_agent_key(struct ssh_login *login, struct agent *agent,
 	return outcome;
 }
 
+/* The name of its type is the first string in a key. */
+static int is_foreign(struct ssh_login *login,
+		      const struct libssh2_agent_publickey *key)
+{
+	size_t length;
+
+	if (key->blob_len < 4 || key->blob[0] != 0 || key->blob[1] != 0)
+		return 0;
+	length = (size_t)key->blob[2] << 8 | key->blob[3];
+	return length <= key->blob_len - 4 &&
+	       ssh_login_is_foreign(login, (const char *)key->blob + 4, length);
+}
+
 /* Those keys of the agent that were not tried yet; wanted NULL: all, else the
  * one with that base64. */
 static enum ssh_login_outcome login_with_agent(struct ssh_login *login,
@@ -272,7 +312,7 @@ static enum ssh_login_outcome login_with_agent(struct ssh_login *login,
 	       libssh2_agent_get_identity(agent->agent, &key, key) == 0) {
 		char *base64 = known_hosts_base64(key->blob, key->blob_len);
 
-		if (base64 != NULL &&
+		if (base64 != NULL && !is_foreign(login, key) &&
 		    (wanted == NULL || strcmp(wanted, base64) == 0) &&
 		    !was_tried(agent, base64))
 			outcome = login_with_agent_key(login, agent, key);
@@ -284,9 +324,10 @@ static enum ssh_login_outcome login_with_agent(struct ssh_login *login,
 /* A key that was asked for: if the agent holds it, no passphrase is needed. */
 static enum ssh_login_outcome login_with_identity(struct ssh_login *login,
 						  struct agent *agent,
-						  const char *path)
+						  const char *path, int named)
 {
-	char *base64 = read_public_key(path);
+	int foreign;
+	char *base64 = read_public_key(login, path, &foreign);
 	enum ssh_login_outcome outcome = SSH_LOGIN_REFUSED;
 	size_t before = agent->count;
 
@@ -294,7 +335,7 @@ static enum ssh_login_outcome login_with_identity(struct ssh_login *login,
 		outcome = login_with_agent(login, agent, base64);
 	free(base64);
 	if (outcome == SSH_LOGIN_REFUSED && agent->count == before)
-		outcome = login_with_file(login, path, 1);
+		outcome = login_with_file(login, path, named);
 	return outcome;
 }
 
@@ -309,15 +350,15 @@ enum ssh_login_outcome ssh_login_keys(struct ssh_login *login)
 	open_agent(login, &agent);
 	for (i = 0; i < config->identity_count && outcome == SSH_LOGIN_REFUSED;
 	     i++)
-		outcome =
-		    login_with_identity(login, &agent, config->identities[i]);
-	if (outcome == SSH_LOGIN_REFUSED)
+		outcome = login_with_identity(login, &agent,
+					      config->identities[i], 1);
+	if (outcome == SSH_LOGIN_REFUSED && !config->identities_only)
 		outcome = login_with_agent(login, &agent, NULL);
 	for (i = 0;
 	     i < config->usual_identity_count && outcome == SSH_LOGIN_REFUSED;
 	     i++)
-		outcome =
-		    login_with_file(login, config->usual_identities[i], 0);
+		outcome = login_with_identity(login, &agent,
+					      config->usual_identities[i], 0);
 	close_agent(&agent);
 	return outcome;
 }

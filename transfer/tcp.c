@@ -151,7 +151,7 @@ int tcp_connect(const char *host, unsigned port,
 		const struct tcp_patience *patience, int *descriptor, int *code,
 		char **text)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+	struct addrinfo hints = {.ai_family = patience->family,
 				 .ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *addresses;

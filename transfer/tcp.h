@@ -9,6 +9,7 @@ struct tcp_patience {
 	uint64_t deadline; /* CLOCK_MONOTONIC, nanoseconds */
 	void *cookie;
 	int (*stop)(void *); /* nonzero ends it: an exit code */
+	int family;          /* of addresses: AF_INET, AF_INET6; 0: any */
 };
 
 /*

@@ -37,7 +37,7 @@ ferry()
 		;;
 	esac
 	if [ -n "${SSHD_PORT-}" ]; then
-		options=(-P "$SSHD_PORT" -i "$SSHD_KEY"
+		options=(-F none -P "$SSHD_PORT" -i "$SSHD_KEY"
 		    -o "UserKnownHostsFile=$SSHD_KNOWN_HOSTS")
 	fi
 	"${ferry_how[@]}" "${FERRY_PREFIX[@]}" "$FERRY" "${subcommand[@]}" \
