@@ -52,6 +52,19 @@ static struct answer *add(const char *question)
 	return answer;
 }
 
+int answers_may_repeat(const char *question)
+{
+	static const char *const once[] = {
+	    "one-time", "one time", "onetime", "otp", "oath", "code", "token"};
+
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		if (strcasestr(question, once[i]) != NULL)
+			return 0;
+	}
+	return strcasestr(question, "assword") != NULL ||
+	       strcasestr(question, "assphrase") != NULL;
+}
+
 void answers_begin(void)
 {
 	pthread_mutex_lock(&lock);

@@ -8,6 +8,10 @@
  * in before.  For one thread at a time, but answers_recall.
  */
 
+/* 1 if the answer is likely to be right again: a password or a passphrase, but
+ * no code that counts once. */
+int answers_may_repeat(const char *question);
+
 /* A try to connect begins. */
 void answers_begin(void);
 

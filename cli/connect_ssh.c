@@ -3,6 +3,7 @@
 #include "cli/connect_ssh.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,9 @@ struct attempt {
 struct connect_ssh {
 	struct ssh_options options;
 	struct ssh_config config;
+	/* By an answer that is good for one log-in: further lanes are channels
+	 * of the connection that it made. */
+	atomic_int logged_in_once;
 	char *command;
 	struct bootstrap *bootstrap; /* NULL: not wanted */
 	int provided;                /* it was tried once */
@@ -54,8 +58,14 @@ enum kind { KIND_SSH, KIND_CONNECTION, KIND_CHANNEL };
 
 static char *ask(void *cookie, const char *question, int echo)
 {
-	(void)cookie;
-	return answers_ask(question, echo);
+	struct connect_ssh *connect = cookie;
+
+	if (answers_may_repeat(question))
+		return answers_ask(question, echo);
+	/* A second log-in would need the person again. */
+	if (strstr(question, "(yes/no)") == NULL)
+		atomic_store(&connect->logged_in_once, 1);
+	return prompt_ask(question, echo);
 }
 
 static void tell(void *cookie, enum ssh_tell level, const char *text)
@@ -190,6 +200,7 @@ static void make_config(struct connect_ssh *connect, const struct location *far,
 	    (const char *const *)options->usual_identities.items;
 	config->usual_identity_count = options->usual_identities.count;
 	config->password = options->password;
+	config->batch = options->batch;
 	config->cookie = connect;
 	config->ask = options->batch || !prompt_possible() ? NULL : ask;
 	config->tell = tell;
@@ -274,6 +285,8 @@ static enum kind kind_of(const struct connect_ssh *connect, int kind)
 		return KIND_SSH;
 	if (kind == CONNECT_FIRST)
 		return KIND_CONNECTION;
+	if (atomic_load(&connect->logged_in_once))
+		return KIND_CHANNEL;
 	return of_auto[kind + (connect->transport == TRANSPORT_LIBSSH2)];
 }
 

@@ -63,6 +63,7 @@ struct ssh_config {
 	const char *unable;         /* what libssh2 cannot do of what was
 				       configured; NULL: nothing known */
 	int password;               /* 0: log in by keys only */
+	int batch;                  /* nobody is asked by the user's wish */
 
 	void *cookie;
 	/*

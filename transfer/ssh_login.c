@@ -10,6 +10,56 @@
 #include "transfer/engine.h"
 #include "transfer/ssh_login_internal.h"
 
+/* What the server takes.  As a side effect it tells whether it needs nothing
+ * at all.  0 or -1. */
+static enum ssh_login_outcome list_methods(struct ssh_login *login)
+{
+	char *list;
+	int result;
+
+	do {
+		list = libssh2_userauth_list(login->session, login->user,
+					     login->user_length);
+		result = list == NULL
+			     ? libssh2_session_last_errno(login->session)
+			     : 0;
+	} while (ssh_connection_again(login->connection, result));
+	if (list == NULL) {
+		if (libssh2_userauth_authenticated(login->session))
+			return SSH_LOGIN_IN;
+		ssh_connection_fail_session(login->connection, "log-in");
+		return SSH_LOGIN_OVER;
+	}
+	/* It belongs to the session and does not last. */
+	free(login->methods);
+	login->methods = strdup(list);
+	if (login->methods != NULL)
+		return SSH_LOGIN_REFUSED;
+	ssh_connection_fail(login->connection, EXIT_FILE_IO, "out of memory");
+	return SSH_LOGIN_OVER;
+}
+
+/*
+ * A key that the server would take, and whose signature did not let us in: it
+ * may be one of several things that it wants.  Then it takes others now.
+ */
+static enum ssh_login_outcome ask_for_more(struct ssh_login *login,
+					   const char *what)
+{
+	char *before = strdup(login->methods);
+	enum ssh_login_outcome outcome = list_methods(login);
+
+	if (outcome == SSH_LOGIN_REFUSED && before != NULL &&
+	    strcmp(before, login->methods) != 0) {
+		ssh_connection_tell(login->connection, SSH_TELL_DETAIL,
+				    "%s is right, and %s is wanted too", what,
+				    login->methods);
+		outcome = SSH_LOGIN_FURTHER;
+	}
+	free(before);
+	return outcome;
+}
+
 enum ssh_login_outcome ssh_login_judge(struct ssh_login *login, int result,
 				       const char *what)
 {
@@ -34,7 +84,9 @@ enum ssh_login_outcome ssh_login_judge(struct ssh_login *login, int result,
 	login->tried = tried;
 	/* libssh2 hides a lost connection behind other errors here. */
 	if (!ssh_connection_socket(login->connection)->ended)
-		return SSH_LOGIN_REFUSED;
+		return result == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
+			   ? ask_for_more(login, what)
+			   : SSH_LOGIN_REFUSED;
 	if (login->refused == 1)
 		ssh_connection_fail(login->connection, EXIT_LOST,
 				    "the server closed the connection during "
@@ -64,34 +116,6 @@ char *ssh_login_ask(struct ssh_login *login, const char *text, int echo)
 	return answer;
 }
 
-/* What the server takes.  As a side effect it tells whether it needs nothing
- * at all.  0 or -1. */
-static enum ssh_login_outcome list_methods(struct ssh_login *login)
-{
-	char *list;
-	int result;
-
-	do {
-		list = libssh2_userauth_list(login->session, login->user,
-					     login->user_length);
-		result = list == NULL
-			     ? libssh2_session_last_errno(login->session)
-			     : 0;
-	} while (ssh_connection_again(login->connection, result));
-	if (list == NULL) {
-		if (libssh2_userauth_authenticated(login->session))
-			return SSH_LOGIN_IN;
-		ssh_connection_fail_session(login->connection, "log-in");
-		return SSH_LOGIN_OVER;
-	}
-	/* It belongs to the session and does not last. */
-	login->methods = strdup(list);
-	if (login->methods != NULL)
-		return SSH_LOGIN_REFUSED;
-	ssh_connection_fail(login->connection, EXIT_FILE_IO, "out of memory");
-	return SSH_LOGIN_OVER;
-}
-
 static int fail_refused(struct ssh_login *login)
 {
 	const struct ssh_config *config =
@@ -113,6 +137,13 @@ static int fail_refused(struct ssh_login *login)
 		    " signs with RSA keys in a way that servers take no more: "
 		    "use an ed25519 key, or --transport=ssh",
 		    config->user, tried);
+	if (login->unasked && !config->batch)
+		return ssh_connection_fail(
+		    login->connection, EXIT_UNREACHABLE,
+		    "log-in as %s is refused (the server takes: %s; tried: "
+		    "%s), and there is no terminal to ask at; load a key into "
+		    "the agent, or set SSH_ASKPASS and DISPLAY",
+		    config->user, login->methods, tried);
 	return ssh_connection_fail(
 	    login->connection, EXIT_UNREACHABLE,
 	    "log-in as %s is refused (the server takes: %s; tried: %s); name "
@@ -183,9 +214,16 @@ int ssh_login(struct ssh_connection *connection)
 		outcome = ssh_login_keys(&login);
 	if (outcome == SSH_LOGIN_REFUSED && goes_elsewhere(&login))
 		outcome = SSH_LOGIN_OVER;
+	if (outcome == SSH_LOGIN_FURTHER)
+		outcome = SSH_LOGIN_REFUSED;
 	if (outcome == SSH_LOGIN_REFUSED && config->password &&
 	    config->ask != NULL)
 		outcome = ssh_login_answers(&login);
+	if (outcome == SSH_LOGIN_REFUSED && config->password &&
+	    config->ask == NULL &&
+	    (strstr(login.methods, "password") != NULL ||
+	     strstr(login.methods, "keyboard-interactive") != NULL))
+		login.unasked = 1;
 	if (outcome == SSH_LOGIN_REFUSED)
 		fail_refused(&login);
 	free(login.methods);

@@ -16,6 +16,7 @@ struct ssh_login {
 	int rsa; /* an RSA key was among what was refused */
 	/* What is there to log in with, but not for libssh2; or NULL. */
 	const char *unusable;
+	int unasked;  /* a question could not be asked */
 	int declined; /* the person gave no answer: stop asking */
 };
 
@@ -23,6 +24,7 @@ struct ssh_login {
 enum ssh_login_outcome {
 	SSH_LOGIN_IN,
 	SSH_LOGIN_REFUSED, /* try something else */
+	SSH_LOGIN_FURTHER, /* the key is right, and an answer is wanted too */
 	SSH_LOGIN_OVER     /* the try has failed as a whole */
 };
 

@@ -142,6 +142,8 @@ static enum ssh_login_outcome try_encrypted(struct ssh_login *login,
 
 	if (asprintf(&text, "Passphrase of %s: ", path) < 0)
 		return SSH_LOGIN_REFUSED;
+	if (ssh_connection_config(login->connection)->ask == NULL)
+		login->unasked = 1;
 	for (int i = 0; i < PASSPHRASE_TRIES; i++) {
 		char *passphrase = ssh_login_ask(login, text, 0);
 

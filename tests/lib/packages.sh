@@ -34,8 +34,10 @@ packages_check=(
 	jq
 	libclang-rt-dev
 	libcmocka-dev
+	libpam-oath
 	llvm
 	mandoc
+	oathtool
 	procps
 	rsync
 	shellcheck
