@@ -348,7 +348,6 @@ static char **make_argv(struct connect_ssh *connect, char *command)
 	char **argv;
 
 	pthread_mutex_lock(&connect->lock);
-	ssh_command_prefer_fast(&connect->ssh);
 	argv = ssh_command_argv(&connect->ssh, command);
 	pthread_mutex_unlock(&connect->lock);
 	if (argv != NULL)

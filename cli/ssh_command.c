@@ -128,31 +128,51 @@ static int add_connection(struct text_list *list,
 	return 0;
 }
 
+/* ---- ciphers ---- */
+
+static int processor_has_aes(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_cpu_supports("aes") != 0;
+#elif defined(__aarch64__)
+	return (getauxval(AT_HWCAP) & HWCAP_AES) != 0;
+#else
+	return 0;
+#endif
+}
+
+static int prefer_fast(struct text_list *list,
+		       const struct ssh_options *ssh_options)
+{
+	if (!ssh_options->queried || ssh_options->ciphers != NULL ||
+	    !processor_has_aes())
+		return 0;
+	return add_pair(list, "-o", FAST_CIPHERS);
+}
+
+/* ---- begin and end ---- */
+
 int ssh_command_make(struct ssh_command *command, const struct options *options,
 		     const struct ssh_options *ssh_options,
 		     const struct location *far)
 {
 	memset(command, 0, sizeof(*command));
-	command->chosen = ssh_options->ciphers != NULL;
 	command->host = strdup(far->host);
 	if (command->host == NULL ||
 	    ssh_query_program(&command->program, options) != 0 ||
-	    ssh_query_config(&command->config, options) != 0 ||
 	    add_fixed(&command->words) != 0 ||
 	    add_connection(&command->words, ssh_options) != 0 ||
 	    ssh_query_letters(&command->words, options) != 0)
 		return -1;
-	if (command->chosen)
+	if (ssh_options->ciphers != NULL)
 		return add_pair(&command->words, "-c", ssh_options->ciphers);
-	return 0;
+	return prefer_fast(&command->words, ssh_options);
 }
 
 void ssh_command_clear(struct ssh_command *command)
 {
 	text_list_clear(&command->program);
 	text_list_clear(&command->words);
-	text_list_clear(&command->config);
-	text_list_clear(&command->fast);
 	free(command->host);
 	memset(command, 0, sizeof(*command));
 }
@@ -255,8 +275,7 @@ static size_t append(const char **argv, size_t count,
 
 char **ssh_command_argv(const struct ssh_command *command, char *remote_command)
 {
-	size_t room = command->program.count + command->words.count +
-		      command->fast.count + 4;
+	size_t room = command->program.count + command->words.count + 4;
 	const char **argv = calloc(room, sizeof(*argv));
 	size_t count = 0;
 
@@ -265,85 +284,8 @@ char **ssh_command_argv(const struct ssh_command *command, char *remote_command)
 	/* What the user wrote comes first, and ssh takes the first it sees. */
 	count = append(argv, count, &command->program);
 	count = append(argv, count, &command->words);
-	count = append(argv, count, &command->fast);
 	argv[count++] = "--";
 	argv[count++] = command->host;
 	argv[count++] = remote_command;
 	return (char **)argv;
-}
-
-/* ---- ciphers ---- */
-
-static int processor_has_aes(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	return __builtin_cpu_supports("aes") != 0;
-#elif defined(__aarch64__)
-	return (getauxval(AT_HWCAP) & HWCAP_AES) != 0;
-#else
-	return 0;
-#endif
-}
-
-/* ssh -G with an option more, begun; or NULL. */
-static FILE *begin_query(const struct ssh_command *command, const char *option)
-{
-	const char *words[] = {option, "--", command->host};
-	char *config = escape_for_shell(
-	    (const char *const *)command->config.items, command->config.count);
-	char *program =
-	    escape_for_shell((const char *const *)command->program.items,
-			     command->program.count);
-	char *rest = escape_for_shell(words, 3);
-	char *text = NULL;
-	FILE *output = NULL;
-
-	if (program != NULL && rest != NULL && config != NULL &&
-	    asprintf(&text, "exec %s -G %s %s 2>/dev/null </dev/null", program,
-		     *option == '-' && option[1] == 'F' ? "" : config,
-		     rest) >= 0)
-		output = popen(text, "re");
-	free(text);
-	free(rest);
-	free(config);
-	free(program);
-	return output;
-}
-
-/* Its "ciphers" line, malloc'd; or NULL. */
-static char *end_query(FILE *output)
-{
-	char *line = NULL, *found = NULL;
-	size_t size = 0;
-
-	if (output == NULL)
-		return NULL;
-	while (getline(&line, &size, output) != -1) {
-		if (found == NULL && strncmp(line, "ciphers ", 8) == 0)
-			found = strdup(line);
-	}
-	pclose(output);
-	free(line);
-	return found;
-}
-
-void ssh_command_prefer_fast(struct ssh_command *command)
-{
-	char *configured, *plain;
-	FILE *first, *second;
-
-	if (command->chosen || !processor_has_aes())
-		return;
-	command->chosen = 1; /* by what follows */
-	/* Both at once. */
-	first = begin_query(command, "-oBatchMode=yes");
-	second = begin_query(command, "-Fnone");
-	configured = end_query(first);
-	plain = end_query(second);
-	if (configured != NULL && plain != NULL &&
-	    strcmp(configured, plain) == 0 &&
-	    add_pair(&command->fast, "-o", FAST_CIPHERS) != 0)
-		text_list_clear(&command->fast);
-	free(configured);
-	free(plain);
 }

@@ -13,14 +13,14 @@
 struct ssh_command {
 	struct text_list program; /* and its options, from --ssh */
 	struct text_list words;   /* the other options */
-	struct text_list config;  /* of these, which ssh_config is read */
-	struct text_list fast;    /* options for the fastest ciphers; empty
-				     until ssh_command_prefer_fast */
 	char *host;
-	int chosen; /* the command line says which ciphers */
 };
 
-/* 0, or -1: no memory.  ssh_command_clear is to be called in any case. */
+/*
+ * It prefers AES-GCM, which costs a fifth of the processor time of other
+ * ciphers, if the processor has instructions for it and nobody said which
+ * ciphers are wanted.  0, or -1: no memory.  ssh_command_clear is to be called
+ * in any case. */
 int ssh_command_make(struct ssh_command *, const struct options *,
 		     const struct ssh_options *, const struct location *far);
 /*
@@ -31,14 +31,6 @@ int ssh_command_make(struct ssh_command *, const struct options *,
 int ssh_command_proxy(const struct options *, const struct ssh_options *,
 		      int batch, char **command);
 void ssh_command_clear(struct ssh_command *);
-
-/*
- * Prefer AES-GCM, which costs a fifth of the processor time of other ciphers,
- * if the processor has instructions for it and neither the command line nor
- * ssh_config says which ciphers are wanted.  Runs ssh -G, which takes some
- * milliseconds; does nothing the second time.
- */
-void ssh_command_prefer_fast(struct ssh_command *);
 
 /* The whole, to run remote_command: malloc'd, NULL after the last; the words
  * stay the command's and the caller's.  NULL: no memory. */

@@ -17,7 +17,7 @@ help_options()
 
 	for name in $subcommands; do
 		"$FERRY" "$name" --help
-	done | sed -n 's/^  \(-.,\|   \) \(--[a-z-]*\( [A-Z=]\{1,\}\)\{0,1\}\)  .*/\1 \2/p' |
+	done | sed -n 's/^  \(-.,\|   \) \(--[a-z0-9-]*\( [A-Z=]\{1,\}\)\{0,1\}\)  .*/\1 \2/p' |
 	    sed 's/^ *//; s/^\(-.\),/\1/' | sort -u
 }
 
@@ -46,7 +46,7 @@ manual_options()
 }
 
 @test "--help shows the options in order" {
-	"$FERRY" --help | sed -n 's/^  .*\(--[a-z-]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/is"
+	"$FERRY" --help | sed -n 's/^  .*\(--[a-z0-9-]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/is"
 	run diff "$BATS_TEST_TMPDIR/is" \
 	    <(LC_ALL=C sort "$BATS_TEST_TMPDIR/is")
 	assert_success
@@ -70,7 +70,7 @@ manual_options()
 			run "$FERRY" "$name" "$option" --help
 			assert_success
 		done < <("$FERRY" "$name" --help |
-		    sed -n 's/^  .* \(--[a-z-]*\)  .*/\1/p')
+		    sed -n 's/^  .* \(--[a-z0-9-]*\)  .*/\1/p')
 	done
 }
 
@@ -83,7 +83,7 @@ manual_options()
 			[[ $output == *" $option"[\ =]* ]] && continue
 			run "$FERRY" "$name" "$option=22"
 			assert_failure 1
-		done < <(help_options | grep -o -e '--[a-z-]*')
+		done < <(help_options | grep -o -e '--[a-z0-9-]*')
 	done
 }
 

@@ -196,6 +196,19 @@ static void markers(void **state)
 			 KNOWN_HOST_UNKNOWN);
 	assert_int_equal(says("@cert-authority * ssh-ed25519 " KEY, "host", 22),
 			 KNOWN_HOST_UNKNOWN);
+	{
+		const struct known_hosts_query query = {"host", NULL,
+							"ssh-ed25519", KEY, 1};
+
+		assert_int_equal(known_hosts_line(session,
+						  "@cert-authority h* x " OTHER,
+						  &query),
+				 KNOWN_HOST_AUTHORITY);
+		assert_int_equal(
+		    known_hosts_line(session, "@cert-authority other x " KEY,
+				     &query),
+		    KNOWN_HOST_UNKNOWN);
+	}
 	assert_int_equal(says("@future host ssh-ed25519 " KEY, "host", 22),
 			 KNOWN_HOST_UNKNOWN);
 }

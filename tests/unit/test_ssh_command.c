@@ -119,39 +119,64 @@ static void nobody_is_asked(void **state)
 		    strstr(words_of(&options, &ssh_options), words[i]));
 }
 
-/* A program that says what it would use. */
-static int prefers_fast(const char *program)
+static int prefers_fast(const char *ciphers, int queried)
 {
 	struct ssh_options ssh_options = usual();
-	struct location far = {.host = (char *)"host"};
-	struct ssh_command command;
 	struct options options;
-	int result;
 
 	memset(&options, 0, sizeof(options));
-	options.ssh = program;
-	assert_int_equal(
-	    ssh_command_make(&command, &options, &ssh_options, &far), 0);
-	ssh_command_prefer_fast(&command);
-	result = command.fast.count > 0;
-	/* Not twice. */
-	ssh_command_prefer_fast(&command);
-	assert_int_equal(command.fast.count, 2 * result);
-	ssh_command_clear(&command);
-	return result;
+	ssh_options.ciphers = (char *)(uintptr_t)ciphers;
+	ssh_options.queried = queried;
+	return strstr(words_of(&options, &ssh_options), "aes128-gcm") != NULL;
 }
 
 static void ciphers_are_left_alone_where_they_are_chosen(void **state)
 {
 	(void)state;
-	assert_false(prefers_fast("sh -c 'echo ciphers $2' sh"));
-	assert_false(prefers_fast("true"));
-	assert_false(prefers_fast("/no/such/program"));
+	assert_false(prefers_fast("aes128-ctr", 1));
+	/* Nobody knows. */
+	assert_false(prefers_fast(NULL, 0));
 	/* Only where the processor is good at it. */
 #if defined(__x86_64__)
-	assert_int_equal(prefers_fast("sh -c 'echo ciphers usual' sh"),
+	assert_int_equal(prefers_fast(NULL, 1),
 			 __builtin_cpu_supports("aes") != 0);
 #endif
+}
+
+static void way_is(const char *jump, const char *proxy, const char *expected)
+{
+	struct ssh_options ssh_options = usual();
+	struct options options;
+	char *command;
+
+	memset(&options, 0, sizeof(options));
+	options.config = "/the config";
+	ssh_options.host_name = (char *)"::1";
+	ssh_options.proxy_jump = (char *)(uintptr_t)jump;
+	ssh_options.proxy_command = (char *)(uintptr_t)proxy;
+	assert_int_equal(ssh_command_proxy(&options, &ssh_options, 0, &command),
+			 0);
+	if (expected == NULL)
+		assert_null(command);
+	else if (jump == NULL)
+		assert_string_equal(command, expected);
+	else
+		assert_string_equal(strstr(command, "-W"), expected);
+	free(command);
+}
+
+static void the_way_through_a_proxy(void **state)
+{
+	(void)state;
+	way_is(NULL, NULL, NULL);
+	way_is(NULL, "nc a 22", "nc a 22");
+	way_is("jump", NULL, "-W '[::1]:22' -- jump");
+	way_is("me@jump:33", NULL, "-W '[::1]:22' -p 33 -l me -- jump");
+	way_is("a,me@b:1,c@d@e", NULL, "-W '[::1]:22' -J a,me@b:1 -l c@d -- e");
+	way_is("[fe80::1]:33", NULL, "-W '[::1]:22' -p 33 -- fe80::1");
+	way_is("[fe80::1]", NULL, "-W '[::1]:22' -- fe80::1");
+	way_is("fe80::1", NULL, "-W '[::1]:22' -- fe80::1");
+	way_is("ssh://me@jump:33", NULL, "-W '[::1]:22' -- ssh://me@jump:33");
 }
 
 int main(void)
@@ -160,6 +185,7 @@ int main(void)
 	    cmocka_unit_test(the_program_is_words),
 	    cmocka_unit_test(all_that_libssh2_is_told),
 	    cmocka_unit_test(nobody_is_asked),
+	    cmocka_unit_test(the_way_through_a_proxy),
 	    cmocka_unit_test(ciphers_are_left_alone_where_they_are_chosen),
 	};
 

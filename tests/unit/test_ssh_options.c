@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -43,6 +44,9 @@ static int gather(struct ssh_options *result, struct capture *capture,
 	int outcome;
 
 	memset(&options, 0, sizeof(options));
+	/* Without it, -o is for ferry to read. */
+	options.ssh = "/no/such/ssh";
+	options.config = "none";
 	options.ssh_options.values = values;
 	options.ssh_options.count = count;
 	capture_begin(capture);
@@ -191,6 +195,8 @@ static void letters_come_first(void **state)
 
 	(void)state;
 	memset(&options, 0, sizeof(options));
+	options.ssh = "/no/such/ssh";
+	options.config = "none";
 	options.port = 2222;
 	options.connect_timeout = 5 * TIME_SECOND;
 	options.identities.values = identities;
@@ -245,7 +251,7 @@ static void what_is_no_value_is_refused(void **state)
 static void what_ferry_does_not_know_is_refused(void **state)
 {
 	static const char *const unknown[] = {
-	    "ProxyCommand=evil", "Por=22", "Portx=22", "=22", "", " Port=22",
+	    "Compression=yes", "Por=22", "Portx=22", "=22", "", " Port=22",
 	};
 
 	(void)state;
@@ -264,6 +270,82 @@ static void what_ferry_does_not_know_is_refused(void **state)
 	}
 }
 
+/* What a program says that is asked as ssh -G is. */
+static void answered(struct ssh_options *result, const char *program)
+{
+	struct location location = far_host(NULL);
+	struct options options;
+	int code;
+
+	memset(&options, 0, sizeof(options));
+	options.ssh = program;
+	options.config = "/some/config";
+	assert_int_equal(ssh_options_gather(result, &options, &location, &code),
+			 0);
+}
+
+static void what_ssh_answers(void **state)
+{
+	struct ssh_options result;
+
+	(void)state;
+	answered(&result,
+		 "sh -c \"echo hostname far.example; echo user them; "
+		 "echo port 2222; echo identityfile /a/%r@%h:%p%%; "
+		 "echo identitiesonly yes; echo identityagent none; "
+		 "echo userknownhostsfile /k /l; echo globalknownhostsfile "
+		 "none; echo hostkeyalias name; echo addressfamily inet6; "
+		 "echo stricthostkeychecking false; echo proxycommand way %n; "
+		 "echo connecttimeout 7; echo unheard of\" sh");
+	assert_true(result.queried);
+	assert_string_equal(result.host_name, "far.example");
+	assert_string_equal(result.user, "them");
+	assert_int_equal(result.port, 2222);
+	assert_int_equal(result.identities.count, 1);
+	assert_string_equal(result.identities.items[0],
+			    "/a/them@far.example:2222%");
+	assert_true(result.identities_only);
+	assert_string_equal(result.identity_agent, "none");
+	assert_int_equal(result.known_hosts.count, 2);
+	assert_string_equal(result.known_hosts.items[1], "/l");
+	assert_string_equal(result.host_key_alias, "name");
+	assert_int_equal(result.family, AF_INET6);
+	assert_int_equal(result.unknown_host, SSH_UNKNOWN_ACCEPT);
+	assert_string_equal(result.proxy_command, "way host");
+	assert_int_equal(result.connect_timeout, 7 * TIME_SECOND);
+	assert_null(result.unable);
+	assert_null(result.ciphers);
+	ssh_options_clear(&result);
+}
+
+static void what_ssh_takes_by_itself_is_no_choice(void **state)
+{
+	struct ssh_options result;
+
+	(void)state;
+	answered(&result, "sh -c \"echo hostname host; "
+			  "echo identityfile ~/.ssh/id_rsa; "
+			  "echo identityfile ~/.ssh/id_ed25519; "
+			  "echo ciphers those\" sh");
+	assert_int_equal(result.identities.count, 2);
+	ssh_options_clear(&result);
+	/* A tilde that no shell has replaced; and ciphers that are the same
+	 * without any configuration. */
+	answered(&result, "sh -c \"echo hostname host; "
+			  "echo identityfile '~/.ssh/id_rsa'; "
+			  "echo identityfile '~/.ssh/id_ed25519'; "
+			  "echo ciphers those; echo certificatefile /c\" sh");
+	assert_int_equal(result.identities.count, 0);
+	assert_int_equal(result.usual_identities.count, 3);
+	assert_null(result.ciphers);
+	assert_string_equal(result.unable, "certificatefile");
+	ssh_options_clear(&result);
+	answered(&result, "sh -c \"echo hostname host; "
+			  "echo ciphers $4\" sh");
+	assert_string_equal(result.ciphers, "/some/config");
+	ssh_options_clear(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +357,8 @@ int main(void)
 	    cmocka_unit_test(letters_come_first),
 	    cmocka_unit_test(what_is_no_value_is_refused),
 	    cmocka_unit_test(what_ferry_does_not_know_is_refused),
+	    cmocka_unit_test(what_ssh_answers),
+	    cmocka_unit_test(what_ssh_takes_by_itself_is_no_choice),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
