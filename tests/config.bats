@@ -24,6 +24,7 @@ setup()
 teardown()
 {
 	rig_teardown
+	[ -z "${jump_pid-}" ] || kill "$jump_pid" 2>/dev/null || :
 	[ -z "${agent_pid-}" ] || kill "$agent_pid" 2>/dev/null || :
 }
 
@@ -135,22 +136,41 @@ without_ssh()
 
 # ---- proxies ----------------------------------------------------------------
 
+# another_sshd: besides the rig's; "jump" is its folder, "gate" its port.
+another_sshd()
+{
+	jump=$BATS_TEST_TMPDIR/jump
+	(
+		sshd_make "$jump"
+		cp "$1" "$jump/authorized_keys"
+		sshd_start
+		echo "$SSHD_PORT $SSHD_PID" >"$jump/started"
+	)
+	read -r gate jump_pid <"$jump/started"
+}
+
+logins()
+{
+	grep -c 'Accepted publickey' "$1/log" || :
+}
+
 @test "a jump host, over each transport" {
-	configure 'Host far' "	HostName $HOST" "	Port $SSHD_PORT" \
-	    "	IdentityFile $SSHD_KEY" '	ProxyJump alias' \
-	    "	UserKnownHostsFile $SSHD_KNOWN_HOSTS"
-	there=far:$work/there
+	local logins=0
+
+	another_sshd "$SSHD_KEY.pub"
+	configure 'Host jump' "	HostName $HOST" "	Port $gate" \
+	    "	IdentityFile $SSHD_KEY" \
+	    "	UserKnownHostsFile $jump/known_hosts" 'Host alias' \
+	    '	ProxyJump jump'
 	for transport in libssh2 ssh; do
-		: >"$SSHD_DIR/log"
 		arrives --transport "$transport"
-		# Twice logged in, and the second time from here.
-		wait_until 10 test "$(grep -c 'Accepted publickey' \
-		    "$SSHD_DIR/log")" -eq 2
+		logins=$((logins + 1))
+		assert_equal "$(logins "$jump")" "$logins"
+		assert_equal "$(logins "$SSHD_DIR")" "$logins"
 	done
-	there=alias:$work/there
-	: >"$SSHD_DIR/log"
-	arrives -J "alias,$(id -un)@alias:$SSHD_PORT"
-	assert_equal "$(grep -c 'Accepted publickey' "$SSHD_DIR/log")" 3
+	arrives -J "jump,$(id -un)@jump:$gate"
+	assert_equal "$(logins "$jump")" $((logins + 2))
+	assert_equal "$(pgrep -af -- "-W .*$SSHD_PORT" || :)" ''
 	# And one that is not reached.
 	rm there
 	bare -J nowhere.invalid source "$there"
@@ -176,6 +196,7 @@ without_ssh()
 	done
 	bare -o 'ProxyCommand=echo no such way >&2; exit 3' source "$there"
 	in_one_line 255 '*the proxy ended (no such way): *'
+	# shellcheck disable=SC2016 # a shell must not see it
 	bare -o ProxyCommand='cat %n' source 'a;touch${IFS}evil:there'
 	assert_failure 255
 	assert_not_exists evil
@@ -229,8 +250,9 @@ start_agent()
 	sed -i "/IdentityFile/d" "$config"
 	bare source "$there"
 	in_one_line 255 '*ended the log-in after it refused agent key*-i'
-	SSH_AUTH_SOCK=/none arrives -i public/key \
-	    -o "IdentityAgent=$SSH_AUTH_SOCK"
+	number=$SSH_AUTH_SOCK
+	SSH_AUTH_SOCK=/none
+	arrives -i public/key -o "IdentityAgent=$number"
 }
 
 @test "a certificate goes over ssh, and libssh2 says that it cannot" {
@@ -279,6 +301,7 @@ start_agent()
 @test "SSH_ASKPASS asks where there is no terminal, as ssh has it" {
 	configure
 	ssh-keygen -q -p -N 'open sesame' -f "$SSHD_KEY" >/dev/null
+	# shellcheck disable=SC2016 # for that shell
 	printf '#!/bin/sh\necho "$1" >>"%s/asked"\necho "open sesame"\n' \
 	    "$PWD" >askpass
 	chmod 755 askpass
@@ -326,6 +349,7 @@ start_agent()
 	[ -e /etc/pam.d/sshd ] || skip 'sshd without PAM'
 	sshd_start
 	configure
+	# shellcheck disable=SC2016 # for that shell
 	printf '#!/bin/sh\necho "$1" >>"%s/asked"\necho %s\n' "$PWD" \
 	    "$(oathtool 00112233)" >askpass
 	chmod 755 askpass
