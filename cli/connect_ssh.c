@@ -219,6 +219,7 @@ struct connect_ssh *connect_ssh_create(const struct options *options,
 		return NULL;
 	}
 	pthread_mutex_init(&connect->lock, NULL);
+	connect->config.host = far->host;
 	/* A program of the user's own is there to be used. */
 	connect->transport = options->ssh != NULL && !options->transport_given
 				 ? TRANSPORT_SSH

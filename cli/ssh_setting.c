@@ -127,7 +127,9 @@ static int set_text(char **field, const char *value)
 
 static int set_user(struct ssh_options *result, const char *value)
 {
-	return set_text(&result->user, value);
+	free(result->user);
+	result->user = strdup(value);
+	return value[0] != '\0' && result->user != NULL ? 0 : -1;
 }
 
 static int set_host_name(struct ssh_options *result, const char *value)

@@ -268,7 +268,7 @@ start_agent()
 	bare --transport=libssh2 source "$there"
 	in_one_line 255 '*log-in*refused*libssh2 cannot use certificates*'
 	arrives -v -o "CertificateFile=$PWD/certified-cert.pub"
-	[[ $stderr == *'libssh2 cannot use certificatefile; over ssh'* ]] ||
+	[[ $stderr == *'alias: libssh2 cannot use certificatefile; over ssh'* ]] ||
 	    fail "$stderr"
 }
 

@@ -102,14 +102,14 @@ static void each_option(void **state)
 	(void)state;
 	TAKE(&result, "BatchMode=yes", "ConnectTimeout=7", "Port=2222",
 	     "PasswordAuthentication=no", "StrictHostKeyChecking=accept-new",
-	     "User=them", "IdentityFile=~/key", "IdentityFile=/other",
+	     "User=none", "IdentityFile=~/key", "IdentityFile=/other",
 	     "UserKnownHostsFile=~/a  /b");
 	assert_true(result.batch);
 	assert_int_equal(result.connect_timeout, 7 * TIME_SECOND);
 	assert_int_equal(result.port, 2222);
 	assert_false(result.password);
 	assert_int_equal(result.unknown_host, SSH_UNKNOWN_ACCEPT);
-	assert_string_equal(result.user, "them");
+	assert_string_equal(result.user, "none");
 	assert_int_equal(result.identities.count, 2);
 	assert_string_equal(result.identities.items[0], "/home/me/key");
 	assert_string_equal(result.identities.items[1], "/other");
