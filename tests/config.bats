@@ -79,7 +79,7 @@ without_ssh()
 
 @test "an alias, over each transport, and what -o, -l and -4 say first" {
 	configure
-	for transport in auto libssh2 ssh; do
+	for transport in auto ssh; do
 		arrives --transport "$transport"
 	done
 	arrives -4 -l "$(id -un)" -o Compression=yes
@@ -178,7 +178,7 @@ logins()
 	assert_not_exists there
 }
 
-@test "ProxyCommand, and no shell sees an odd host" {
+@test "ProxyCommand, over each transport, and what it says" {
 	configure
 	cat >proxy <<-'END'
 		use IO::Socket::INET;
@@ -196,10 +196,6 @@ logins()
 	done
 	bare -o 'ProxyCommand=echo no such way >&2; exit 3' source "$there"
 	in_one_line 255 '*the proxy ended (no such way): *'
-	# shellcheck disable=SC2016 # a shell must not see it
-	bare -o ProxyCommand='cat %n' source 'a;touch${IFS}evil:there'
-	assert_failure 255
-	assert_not_exists evil
 }
 
 # ---- no ssh -----------------------------------------------------------------
@@ -215,6 +211,10 @@ logins()
 	arrives -o User="$(id -un)"
 	bare -o Compression=yes source "$there"
 	in_one_line 1 'ferry: -o Compression=yes: ferry does not know this *'
+	# shellcheck disable=SC2016 # nor must another shell see it
+	bare -o ProxyCommand='true %n' source '$(>evil):there'
+	in_one_line 255 '*characters that a shell would act on*'
+	assert_not_exists evil
 	bare -J jump source "$there"
 	in_one_line 255 'ferry: alias: ProxyJump jump needs an ssh program*'
 }
@@ -300,7 +300,7 @@ start_agent()
 
 @test "SSH_ASKPASS asks where there is no terminal, as ssh has it" {
 	configure
-	ssh-keygen -q -p -N 'open sesame' -f "$SSHD_KEY" >/dev/null
+	ssh-keygen -q -p -a 1 -N 'open sesame' -f "$SSHD_KEY" >/dev/null
 	# shellcheck disable=SC2016 # for that shell
 	printf '#!/bin/sh\necho "$1" >>"%s/asked"\necho "open sesame"\n' \
 	    "$PWD" >askpass
