@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/connect_sftp.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
 #include "transfer/child.h"
@@ -19,7 +20,9 @@
 struct connection {
 	const struct options *options;
 	const struct location *far;
-	struct connect_ssh *ssh; /* NULL: a child on this machine */
+	/* One of them; or neither: a child on this machine. */
+	struct connect_ssh *ssh;
+	struct connect_sftp *sftp;
 };
 
 struct connection *connect_create(const struct options *options,
@@ -36,8 +39,11 @@ struct connection *connect_create(const struct options *options,
 	connection->far = far;
 	if (far == NULL || far->host == NULL)
 		return connection;
-	connection->ssh = connect_ssh_create(options, far, code);
-	if (connection->ssh == NULL) {
+	if (far->sftp)
+		connection->sftp = connect_sftp_create(options, far, code);
+	else
+		connection->ssh = connect_ssh_create(options, far, code);
+	if (connection->ssh == NULL && connection->sftp == NULL) {
 		free(connection);
 		return NULL;
 	}
@@ -46,7 +52,7 @@ struct connection *connect_create(const struct options *options,
 
 int connect_is_local(const struct connection *connection)
 {
-	return connection->ssh == NULL;
+	return connection->ssh == NULL && connection->sftp == NULL;
 }
 
 void connect_free(struct connection *connection)
@@ -54,6 +60,7 @@ void connect_free(struct connection *connection)
 	if (connection == NULL)
 		return;
 	connect_ssh_free(connection->ssh);
+	connect_sftp_free(connection->sftp);
 	free(connection);
 }
 
@@ -133,6 +140,9 @@ static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
 	if (connection->ssh != NULL)
 		return connect_ssh_lane(connection->ssh, inbox, id, nonce,
 					result);
+	if (connection->sftp != NULL)
+		return connect_sftp_lane(connection->sftp, inbox, id, nonce,
+					 result);
 	return connect_child(connection, inbox, id, nonce, result);
 }
 
@@ -141,7 +151,8 @@ void connect_name_host(const struct connection *connection,
 {
 	char *text;
 
-	if (!result->told || result->text == NULL || connection->ssh == NULL ||
+	if (!result->told || result->text == NULL ||
+	    connect_is_local(connection) ||
 	    asprintf(&text, "%s: %s", connection->far->host, result->text) < 0)
 		return;
 	free(result->text);
@@ -185,6 +196,8 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 
 const char *connect_kind(const struct connection *connection, int kind)
 {
+	if (connection->sftp != NULL)
+		return "sftp";
 	return connection->ssh == NULL
 		   ? "local"
 		   : connect_ssh_kind(connection->ssh, kind);

@@ -8,8 +8,8 @@
 #include "transfer/transfer.h"
 
 /*
- * How the far end is reached: an agent started over SSH, or on this machine
- * as a child.
+ * How the far end is reached: an agent started over SSH, on this machine as a
+ * child, or in a thread of this process that works over SFTP.
  */
 struct connection;
 
@@ -27,7 +27,7 @@ int connect_is_local(const struct connection *);
 struct transfer_carrier connect_carrier(const struct connection *);
 
 /* What carries the carrier's lanes of a kind, or the first lane
- * (CONNECT_FIRST): "ssh", "libssh2" or "local". */
+ * (CONNECT_FIRST): "ssh", "libssh2", "sftp" or "local". */
 const char *connect_kind(const struct connection *, int kind);
 
 /* Whose text it is: add the host to one that the far end said of what is

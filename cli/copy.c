@@ -142,8 +142,9 @@ static void run_transfer(struct copy *copy, struct connection *connection,
 	struct transfer_request request;
 
 	make_request(copy, &request);
-	/* Between two places on one machine there is no line. */
-	if (connect_is_local(connection))
+	/* Between two places on one machine there is no line, and an SFTP
+	 * server unpacks nothing. */
+	if (connect_is_local(connection) || copy->job.far->sftp)
 		request.compression = COMPRESS_NO;
 	request.carrier = connect_carrier(connection);
 	if (reader != NULL) {

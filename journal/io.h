@@ -77,6 +77,8 @@ struct io {
 	uint64_t (*clock)(void *); /* monotonic, nanoseconds */
 	int64_t (*wall)(void *);   /* seconds since 1970: for people only */
 	int (*random)(void *, void *, size_t);
+
+	int whole_seconds; /* 1: times of files have no fractions */
 };
 
 enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };

@@ -87,12 +87,14 @@ mode_t target_mode(const struct entry *entry)
 	return (mode_t)(entry->mode & 0777);
 }
 
-int target_is_same(const struct entry *entry, const struct stat *status)
+int target_is_same(const struct target *target, const struct entry *entry,
+		   const struct stat *status)
 {
 	return (entry->type != ENTRY_FILE ||
 		(uint64_t)status->st_size == entry->size) &&
 	       status->st_mtim.tv_sec == entry->mtime_seconds &&
-	       status->st_mtim.tv_nsec == (long)entry->mtime_nanoseconds;
+	       (target->io->whole_seconds ||
+		status->st_mtim.tv_nsec == (long)entry->mtime_nanoseconds);
 }
 
 /* A folder that is to become like a source's may be read-only from an earlier
