@@ -55,6 +55,11 @@ int connect_is_local(const struct connection *connection)
 	return connection->ssh == NULL && connection->sftp == NULL;
 }
 
+int connect_is_sftp(const struct connection *connection)
+{
+	return connection->sftp != NULL;
+}
+
 void connect_free(struct connection *connection)
 {
 	if (connection == NULL)
@@ -146,8 +151,10 @@ static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
 	return connect_child(connection, inbox, id, nonce, result);
 }
 
-void connect_name_host(const struct connection *connection,
-		       struct transfer_result *result)
+/* Whose text it is: add the host to one that the far end said of what is
+ * there. */
+static void name_host(const struct connection *connection,
+		      struct transfer_result *result)
 {
 	char *text;
 
@@ -187,10 +194,11 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	    connect_is_local(connection) ? NULL : connection->far->host;
 	carrier.connect = connect_any;
 	carrier.further = connect_further;
-	carrier.provide = provide;
 	/* A socket on this machine is as fast as several. */
-	if (connection->ssh != NULL)
-		connect_ssh_describe(connection->ssh, &carrier);
+	if (connection->ssh == NULL)
+		return carrier;
+	carrier.provide = provide;
+	connect_ssh_describe(connection->ssh, &carrier);
 	return carrier;
 }
 
@@ -201,4 +209,51 @@ const char *connect_kind(const struct connection *connection, int kind)
 	return connection->ssh == NULL
 		   ? "local"
 		   : connect_ssh_kind(connection->ssh, kind);
+}
+
+/* 1: there is no ferry, and what is there is to be reached over SFTP now. */
+static int fall_back(struct connection *connection,
+		     const struct transfer_result *result)
+{
+	const struct options *options = connection->options;
+	int code;
+
+	/* Who says where it is has one, and wants to know what is wrong. */
+	if (connection->ssh == NULL || !result->absent ||
+	    connect_ssh_names_program(options))
+		return 0;
+	connection->sftp = connect_sftp_create(options, connection->far, &code);
+	if (connection->sftp == NULL)
+		return 0;
+	notice_note("%s has no ferry: going on over SFTP",
+		    connection->far->host);
+	connect_ssh_free(connection->ssh);
+	connection->ssh = NULL;
+	return 1;
+}
+
+void connect_run(struct connection *connection,
+		 struct transfer_request *request,
+		 struct transfer_result *result)
+{
+	char *why;
+
+	request->carrier = connect_carrier(connection);
+	transfer_run(request, result);
+	/* Of two hosts it is not said which one has none. */
+	if (request->reader == NULL && fall_back(connection, result)) {
+		why = result->text;
+		/* An SFTP server unpacks nothing. */
+		request->compression = COMPRESS_NO;
+		request->carrier = connect_carrier(connection);
+		transfer_run(request, result);
+		if (result->code == EXIT_UNREACHABLE && why != NULL) {
+			/* There is neither: to have ferry is the better one. */
+			free(result->text);
+			result->text = why;
+		} else {
+			free(why);
+		}
+	}
+	name_host(connection, result);
 }

@@ -89,6 +89,14 @@ static inline void sftp_begin(struct sftp_writer *body)
 	body->overflow = 0;
 }
 
+/* What SFTP can say of a time. */
+static inline uint32_t io_sftp_time(time_t seconds)
+{
+	if (seconds < 0)
+		return 0;
+	return seconds > (time_t)UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
 /* "dir/name", malloc'd; NULL with errno. */
 char *io_sftp_join(const char *dir, const char *name);
 /* One component that is a name: 1, or 0 with errno. */

@@ -424,7 +424,7 @@ static int set_times_at(void *context, int dir, const char *name,
 	struct io_sftp *store = context;
 	struct sftp_call call = {.expect = SFTP_STATUS};
 	struct sftp_writer body;
-	uint32_t seconds = (uint32_t)times[1].tv_sec;
+	uint32_t seconds = io_sftp_time(times[1].tv_sec);
 	char *path;
 	int result;
 

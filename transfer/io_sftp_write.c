@@ -457,14 +457,10 @@ static int set_times(void *context, int descriptor,
 
 	if (descriptor < IO_SFTP_FIRST)
 		return io_system()->set_times(NULL, descriptor, times);
-	if (times[1].tv_sec < 0 || times[1].tv_sec > (time_t)UINT32_MAX) {
-		errno = EOVERFLOW;
-		return -1;
-	}
 	sftp_begin(&body);
 	sftp_put_u32(&body, SFTP_ATTR_TIMES);
-	sftp_put_u32(&body, (uint32_t)times[1].tv_sec);
-	sftp_put_u32(&body, (uint32_t)times[1].tv_sec);
+	sftp_put_u32(&body, io_sftp_time(times[1].tv_sec));
+	sftp_put_u32(&body, io_sftp_time(times[1].tv_sec));
 	return change(context, descriptor, &body);
 }
 

@@ -30,7 +30,8 @@
 #define HEAD_SIZE      9 /* length, type, id */
 /* Without limits@openssh.com every server takes so much. */
 #define TRANSFER_LEAST ((size_t)32 << 10)
-#define TRANSFER_MOST  (SFTP_PACKET_MAX - 1024)
+/* So that what is in flight is 8 MiB at most. */
+#define TRANSFER_MOST  ((size_t)128 << 10)
 
 struct slot {
 	struct sftp_call *call; /* NULL: free */
