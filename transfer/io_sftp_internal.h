@@ -112,6 +112,9 @@ int io_sftp_ask_path(struct io_sftp *, uint8_t type, const char *path);
 void io_sftp_identify(const char *path, struct stat *);
 /* What the server calls a path; malloc'd, NULL with errno. */
 char *io_sftp_real_path(struct io_sftp *, const char *path);
+/* Links.  0, or -1 with errno; malloc'd, or NULL with errno. */
+int io_sftp_make_link(struct io_sftp *, const char *path, const char *target);
+char *io_sftp_read_link(struct io_sftp *, const char *path);
 void io_sftp_fill_names(struct io *);
 
 /* ---- io_sftp_open.c: the table ------------------------------------------ */

@@ -6,9 +6,10 @@
  *  1. a file of this end's state folder, named after the server and the path,
  *     with flock: it keeps off other runs of this user on this machine, and a
  *     run that dies gives it up
- *  2. the file "lock.held" beside it, made with O_EXCL, that says which state
- *     folder's it is: it keeps off everybody else.  One that is our own
- *     without step 1 having found anybody is left over, and taken.
+ *  2. the link "lock.held" beside it, to the name of that state folder, which
+ *     leads nowhere: it keeps off everybody else.  A link, for it is made with
+ *     what it says or not at all.  One that is our own without step 1 having
+ *     found anybody is left over, and taken.
  *
  * One that is left over from another machine stays until that machine's user
  * runs ferry again, or somebody removes it.  Every lock is for one alone.
@@ -120,60 +121,19 @@ static void unlock_here(struct io_sftp *store, struct sftp_file *file)
 
 /* ---- step 2 ------------------------------------------------------------- */
 
-/* Make the file that says so, ours.  0, or -1 with errno. */
-static int make_held(struct io_sftp *store, const char *path)
-{
-	struct sftp_file *made =
-	    io_sftp_open_path(store, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	struct sftp_writer body;
-
-	if (made == NULL)
-		return -1;
-	sftp_begin(&body);
-	sftp_put_bytes(&body, made->handle, made->handle_length);
-	sftp_put_u64(&body, 0);
-	sftp_put_u32(&body, 32);
-	made->written = made->unsynced = 1;
-	io_sftp_post(store, made, SFTP_WRITE, &body, store->owner, 32);
-	io_sftp_let_go(store, made);
-	return io_sftp_settle(store);
-}
-
-/* Is the one that is there ours?  1, 0, or -1 with errno. */
-static int is_ours(struct io_sftp *store, const char *path)
-{
-	struct sftp_call call = {.expect = SFTP_DATA};
-	struct sftp_writer body;
-	struct sftp_file *file;
-	char owner[32];
-	int result;
-
-	file = io_sftp_open_path(store, path, O_RDONLY, 0);
-	if (file == NULL)
-		return errno == ENOENT ? 0 : -1;
-	call.room = owner;
-	call.size = sizeof(owner);
-	sftp_begin(&body);
-	sftp_put_bytes(&body, file->handle, file->handle_length);
-	sftp_put_u64(&body, 0);
-	sftp_put_u32(&body, sizeof(owner));
-	result = sftp_ask(store->client, &call, SFTP_READ, &body);
-	io_sftp_let_go(store, file);
-	/* Whoever made it may have died, or not come to write into it yet. */
-	return result == 0 && call.length == sizeof(owner) &&
-	       memcmp(owner, store->owner, sizeof(owner)) == 0;
-}
-
 static int lock_there(struct io_sftp *store, struct sftp_file *file)
 {
-	char *held;
+	char *held, *owner;
 	int result;
 
 	if (asprintf(&held, "%s.held", file->path) == -1)
 		return -1;
-	result = make_held(store, held);
+	result = io_sftp_make_link(store, held, store->owner);
 	if (result == -1 && errno == EEXIST) {
-		result = is_ours(store, held) == 1 ? 0 : -1;
+		owner = io_sftp_read_link(store, held);
+		if (owner != NULL && strcmp(owner, store->owner) == 0)
+			result = 0;
+		free(owner);
 		errno = EWOULDBLOCK;
 	}
 	if (result == 0)

@@ -117,6 +117,11 @@ static char *ask_name(struct io_sftp *store, uint8_t type, const char *path)
 	return name;
 }
 
+char *io_sftp_read_link(struct io_sftp *store, const char *path)
+{
+	return ask_name(store, SFTP_READLINK, path);
+}
+
 char *io_sftp_real_path(struct io_sftp *store, const char *path)
 {
 	char *real = ask_name(store, SFTP_REALPATH, path);
@@ -245,7 +250,7 @@ static ssize_t read_link_at(void *context, int dir, const char *name,
 	path = io_sftp_path_at(context, dir, name);
 	if (path == NULL)
 		return -1;
-	link = ask_name(context, SFTP_READLINK, path);
+	link = io_sftp_read_link(context, path);
 	free(path);
 	if (link == NULL)
 		return -1;
@@ -295,12 +300,26 @@ static int make_dir_at(void *context, int dir, const char *name, mode_t mode)
 	return result;
 }
 
+int io_sftp_make_link(struct io_sftp *store, const char *path,
+		      const char *target)
+{
+	struct sftp_call call = {.expect = SFTP_STATUS};
+	struct sftp_writer body;
+
+	/* In OpenSSH's order, which is not the draft's. */
+	sftp_begin(&body);
+	sftp_put_text(&body, target);
+	sftp_put_text(&body, path);
+	if (sftp_ask(store->client, &call, SFTP_SYMLINK, &body) == -1)
+		return tell_existing(store, path);
+	io_sftp_note_folder(store, path);
+	return 0;
+}
+
 static int make_link_at(void *context, int dir, const char *name,
 			const char *target)
 {
 	struct io_sftp *store = context;
-	struct sftp_call call = {.expect = SFTP_STATUS};
-	struct sftp_writer body;
 	char *path;
 	int result;
 
@@ -309,15 +328,7 @@ static int make_link_at(void *context, int dir, const char *name,
 	path = io_sftp_path_at(store, dir, name);
 	if (path == NULL)
 		return -1;
-	/* In OpenSSH's order, which is not the draft's. */
-	sftp_begin(&body);
-	sftp_put_text(&body, target);
-	sftp_put_text(&body, path);
-	result = sftp_ask(store->client, &call, SFTP_SYMLINK, &body);
-	if (result == -1)
-		tell_existing(store, path);
-	else
-		io_sftp_note_folder(store, path);
+	result = io_sftp_make_link(store, path, target);
 	free(path);
 	return result;
 }

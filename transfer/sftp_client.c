@@ -13,6 +13,7 @@
  */
 #include "transfer/sftp_client.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -484,8 +485,10 @@ void sftp_client_close(struct sftp_client *client)
 	if (client == NULL)
 		return;
 	/* The server ends at the end of its input, and so the reader does. */
-	if (client->config.out != -1 && client->config.out != client->config.in)
+	if (client->config.out != client->config.in)
 		close(client->config.out);
+	else if (client->config.out != -1)
+		shutdown(client->config.out, SHUT_WR);
 	if (client->reading)
 		pthread_join(client->reader, NULL);
 	if (client->config.in != -1)
