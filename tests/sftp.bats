@@ -149,7 +149,7 @@ find_journal()
 }
 
 @test "where there is no ferry it is said once, and SFTP is used" {
-	make_file src $MIB
+	make_file src "$MIB"
 	PATH=/usr/bin:/bin run ferry --verify src "$HOST:$PWD/dst"
 	assert_success
 	assert_output --partial "$HOST has no ferry"
@@ -167,7 +167,7 @@ find_journal()
 	printf 'ForceCommand internal-sftp\n' >>"$SSHD_DIR/sshd_config"
 	sshd_start
 	sftp=sftp://$HOST:$SSHD_PORT$PWD
-	make_file src $MIB
+	make_file src "$MIB"
 	run ferry src "$HOST:$PWD/dst"
 	assert_success
 	assert_output --partial 'stored, not verified'
