@@ -185,7 +185,7 @@ static void *run_agent(void *cookie)
 	struct connect_sftp *connect = cookie;
 
 	agent_run(io_sftp_io(connect->store), connect->lane, connect->lane,
-		  connect->nonce, state_descriptor(connect->state));
+		  connect->nonce, state_descriptor(connect->state), AGENT_ALL);
 	pthread_mutex_lock(&connect->lock);
 	connect->ended = 1;
 	pthread_cond_broadcast(&connect->changed);

@@ -234,7 +234,7 @@ static void *run_agent(void *cookie)
 	struct push *push = cookie;
 
 	agent_run(io_sftp_io(push->store), push->lane, push->lane, push->nonce,
-		  -1);
+		  -1, AGENT_ALL);
 	return NULL;
 }
 
