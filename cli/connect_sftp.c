@@ -110,7 +110,6 @@ static int start_ssh(struct connect_sftp *connect, int *in, int *out)
 	int to[2], from[2], error;
 	char **argv;
 
-	ssh_command_prefer_fast(&connect->ssh);
 	argv = ssh_command_argv(&connect->ssh, "sftp");
 	if (argv == NULL)
 		return ENOMEM;
