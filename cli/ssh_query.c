@@ -93,14 +93,28 @@ static const char *first_line(char *text)
 	return *text != '\0' ? text : "it said nothing";
 }
 
+/* Does ssh find fault with its command line?  The name of a file may have such
+ * words in it, so they count at the beginning alone. */
+static int is_usage(const char *line)
+{
+	static const char *const beginnings[] = {
+	    "command-line", "Can't open user config file", "Invalid -J",
+	    "Only a single -J", "Cannot specify -J"};
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]);
+	     i++) {
+		if (strncmp(line, beginnings[i], strlen(beginnings[i])) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 /* What is wrong on the command line is a wrong command line. */
 static void tell_refused(const struct location *far, const char *program,
 			 const struct program_answer *answer, int *code)
 {
 	const char *line = first_line(answer->errors);
-	int usage = strncmp(line, "command-line", 12) == 0 ||
-		    strstr(line, "user config file") != NULL ||
-		    strstr(line, "-J") != NULL;
+	int usage = is_usage(line);
 
 	*code = usage ? EXIT_USAGE : EXIT_UNREACHABLE;
 	notice_error("%s: %s -G: %s; mend %s", far->host, program, line,

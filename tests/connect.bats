@@ -250,6 +250,14 @@ close_terminal()
 	in_one_line 35 '*no answer*'
 }
 
+# libssh2 forgets keys that it made for an exchange it does not end.
+# bats test_tags=sanitize
+@test "a server that falls silent in the key exchange: exit 35" {
+	rig_relay mute
+	with_key --contimeout 500ms source "$there"
+	in_one_line 35 '*no answer*'
+}
+
 @test "-o Port, User and IdentityFile are as -P, USER@ and -i" {
 	run --separate-stderr setsid -w "$FERRY" -o "Port=$SSHD_PORT" \
 	    -o "User $(id -un)" -o "identityfile = $SSHD_KEY" \

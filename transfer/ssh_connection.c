@@ -28,6 +28,7 @@ struct ssh_connection {
 	struct ssh_proxy *proxy; /* NULL: TCP */
 	struct tcp_patience patience;
 	LIBSSH2_SESSION *session;
+	int shaking; /* hands: the first key exchange is not done */
 	int code;
 	char *text;
 };
@@ -160,6 +161,10 @@ void ssh_connection_free(struct ssh_connection *connection)
 	 * below waits for the server. */
 	ssh_socket_close(&connection->socket);
 	ssh_proxy_stop(connection->proxy);
+	/* A key exchange that is left half-way keeps its keys for good; run on,
+	 * it fails now and frees them. */
+	if (connection->shaking)
+		libssh2_session_handshake(connection->session, -1);
 	libssh2_session_free(connection->session);
 	free(connection->text);
 	free(connection);
@@ -469,6 +474,7 @@ int ssh_connection_handshake(struct ssh_connection *connection,
 		result = libssh2_session_handshake(
 		    connection->session, connection->socket.descriptor);
 	while (ssh_connection_again(connection, result));
+	connection->shaking = result == LIBSSH2_ERROR_EAGAIN;
 	if (result != 0)
 		return ssh_connection_fail_session(connection,
 						   "SSH key exchange");

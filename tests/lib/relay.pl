@@ -5,6 +5,8 @@
 # and DIR/down one for each that ended, with the bytes that went that way.
 #
 # While there is DIR/slow, each connection and way has 8 KiB in 20 ms.
+# While there is DIR/mute, what comes down after the first 1000 bytes of a
+# connection is held back: of SSH that is the answer in the key exchange.
 # Where there is DIR/narrow at the beginning, little is taken at a time.
 use strict;
 use warnings;
@@ -31,6 +33,8 @@ sub pass {
 	COPY: while (my $count =
 	    sysread($from, $bytes, -e "$dir/slow" ? 1 << 13 : 1 << 18)) {
 		select(undef, undef, undef, 0.02) if -e "$dir/slow";
+		select(undef, undef, undef, 0.02)
+		    while $name eq 'down' && $total >= 1000 && -e "$dir/mute";
 		my $done = 0;
 		while ($done < $count) {
 			my $written =
