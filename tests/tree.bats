@@ -252,7 +252,8 @@ in_depth()
 # ---- what changes meanwhile -----------------------------------------------
 
 # Start a copy whose last file is not yet read; then call "meanwhile", and let
-# it go on.  The reading end runs here (push) or there (pull).
+# it go on.  The reading end runs here (push) or there (pull).  Over one lane:
+# another would pass the gate too, and more would be read.
 with_held_copy()
 {
 	local gate=$PWD/gate
@@ -264,7 +265,7 @@ with_held_copy()
 	push) gate_make "$gate" up $((20 * MIB)) ;;
 	pull) gate_make "$gate" down $((20 * MIB)) ;;
 	esac
-	ferry_start --remote-ferry "$gate" -q "${from}src/" "${to}dst" \
+	ferry_start --remote-ferry "$gate" --lanes 1 -q "${from}src/" "${to}dst" \
 	    2>messages
 	wait_until 20 test -e "$gate.shut"
 	meanwhile
