@@ -18,7 +18,6 @@ packages_build=(
 	make
 	openssh-client
 	openssh-server
-	openssh-sftp-server
 	pkg-config
 )
 

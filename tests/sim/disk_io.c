@@ -332,8 +332,7 @@ void disk_io_init(struct disk *disk)
 					disk_lock,
 					disk_clock,
 					disk_wall,
-					disk_random,
-					0};
+					disk_random};
 
 	disk->io = table;
 	disk->io.context = disk;
