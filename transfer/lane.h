@@ -38,11 +38,10 @@ struct lane {
 
 /* How a try to connect ended, for all that make lanes. */
 struct lane_result {
-	struct lane *lane;   /* NULL: it failed */
-	int code;            /* then an exit code: 255 refused or no log-in, 35
-				timed out, EXIT_LOST ..., or what stop said */
-	char *text;          /* and why, malloc'd, or NULL */
-	uint64_t round_trip; /* nanoseconds; 0: not known */
+	struct lane *lane; /* NULL: it failed */
+	int code;          /* then an exit code: 255 refused or no log-in, 35
+			      timed out, EXIT_LOST ..., or what stop said */
+	char *text;        /* and why, malloc'd, or NULL */
 };
 
 /* Queue a frame; sealed here with epoch.  Never blocks, never fails: what

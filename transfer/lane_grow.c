@@ -3,11 +3,10 @@
  * How a client comes to have several lanes:
  *
  *  1. ask the agent for the token of its door (LANES), at once, while nothing
- *     else is on the way: how long that takes is the round trip, if the first
- *     lane's carrier did not know it
+ *     else is on the way: how long that takes is the round trip
  *  2. lane_policy.h wants a lane: a thread has the carrier connect and start
  *     a further agent
- *  3. with the token, HELLO and JOIN on the new lane; HELLO comes back
+ *  3. HELLO and JOIN with the token on the new lane; HELLO comes back
  *  4. JOIN comes back, from the first agent now: the engine may use the lane
  *
  * What may go wrong: the agent has no door, then there are no further lanes;
@@ -48,7 +47,6 @@ struct growing {
 	struct lane_made *made; /* the thread is at work; or NULL */
 	uint8_t nonce[16];
 	unsigned kind;
-	int waits;      /* for the token: nothing was said yet */
 	int greeted;    /* HELLO came */
 	uint64_t until; /* for the step that is due */
 	int bulk;       /* when up */
@@ -251,36 +249,6 @@ static int say_first(struct lane_grow *grow, uint32_t number)
 	return 0;
 }
 
-/* The lane is made.  0; -1: it is of no use. */
-static int begin_lane(struct lane_grow *grow, uint32_t number)
-{
-	switch (grow->door) {
-	case DOOR_OPEN:
-		return say_first(grow, number);
-	case DOOR_NONE:
-		return -1;
-	default:
-		grow->growing[number].waits = 1;
-		grow->growing[number].until = grow->view.now + STEP_TIME;
-		return 0;
-	}
-}
-
-/* The door is open, or there is none: what waits for that goes on. */
-static void begin_waiting(struct lane_grow *grow)
-{
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
-		struct growing *growing = &grow->growing[i];
-
-		if (grow->session->lanes.slots[i].stage != LANE_NEW ||
-		    !growing->waits)
-			continue;
-		growing->waits = 0;
-		if (begin_lane(grow, i) == -1)
-			refused(grow, i, "the far end takes no further lanes");
-	}
-}
-
 /* The thread is done. */
 static void made(struct lane_grow *grow, struct lane_made *made)
 {
@@ -291,7 +259,7 @@ static void made(struct lane_grow *grow, struct lane_made *made)
 	grow->growing[number].made = NULL;
 	if (lane != NULL)
 		lane_set_put(&grow->session->lanes, number, lane);
-	if (lane == NULL || made->given_up || begin_lane(grow, number) == -1)
+	if (lane == NULL || made->given_up || say_first(grow, number) == -1)
 		refused(grow, number,
 			lane != NULL ? lane->text : made->result.text);
 	free(made->result.text);
@@ -351,8 +319,7 @@ static int new_frame(struct lane_grow *grow, struct engine_event *event)
 		event->bulk = growing->bulk;
 		return 1;
 	}
-	if (!growing->waits && !growing->greeted &&
-	    is_greeted(grow, event->lane, frame)) {
+	if (!growing->greeted && is_greeted(grow, event->lane, frame)) {
 		growing->greeted = 1;
 	} else {
 		text = error_text(frame);
@@ -372,9 +339,7 @@ static void take_token(struct lane_grow *grow, const struct frame *frame)
 	if (message_lanes_decode(frame, grow->token, &given) == -1)
 		given = 0;
 	grow->door = given ? DOOR_OPEN : DOOR_NONE;
-	if (grow->view.round_trip == 0)
-		grow->view.round_trip = grow->view.now - grow->asked;
-	begin_waiting(grow);
+	grow->view.round_trip = grow->view.now - grow->asked;
 }
 
 /* A frame, or the end, before we have said anything: an agent does not speak
@@ -491,8 +456,7 @@ static uint64_t pulse(struct lane_crew *crew, uint64_t now,
 	grow->view.now = now;
 	if (grow->door == DOOR_UNKNOWN)
 		ask_for_door(grow);
-	if (grow->door == DOOR_NONE ||
-	    (grow->door == DOOR_ASKED && grow->view.round_trip == 0))
+	if (grow->door != DOOR_OPEN)
 		return UINT64_MAX;
 	grow->view.confirmed = stats->bytes_confirmed;
 	grow->view.total = stats->bytes_planned > stats->total_bytes
@@ -537,7 +501,6 @@ struct lane_crew *lane_grow_create(struct session *session,
 	grow->crew.operations = &operations;
 	grow->session = session;
 	grow->carrier = carrier;
-	grow->view.round_trip = session->round_trip;
 	lane_policy_begin(&grow->policy, transfer_carrier_wish(carrier, 0),
 			  session->io->clock(session->io->context));
 	return &grow->crew;

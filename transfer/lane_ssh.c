@@ -160,13 +160,6 @@ static int start_line(struct lane_ssh_line *line)
 						"%s", strerror(error));
 }
 
-/* Nanoseconds; 0: not known. */
-static uint64_t round_trip(const struct lane_ssh_line *line)
-{
-	return 1000 *
-	       ssh_socket_round_trip(ssh_connection_socket(line->connection));
-}
-
 int lane_ssh_connect(struct inbox *inbox, uint32_t id,
 		     const struct ssh_config *config, const char *nonce,
 		     struct lane_result *result)
@@ -180,7 +173,6 @@ int lane_ssh_connect(struct inbox *inbox, uint32_t id,
 	if (line == NULL)
 		return -1;
 	if (start_line(line) == 0) {
-		result->round_trip = round_trip(line);
 		opened = lane_ssh_open(line, inbox, id, nonce, result);
 	} else {
 		result->code = ssh_connection_failure(line->connection, &cause);

@@ -33,11 +33,9 @@ struct session {
 	const struct transfer_observer *observer; /* its members may be NULL */
 	uint64_t watched; /* when the observer was last asked and told */
 
-	uint64_t round_trip; /* nanoseconds, as the first lane's carrier knows
-				it; 0: it does not */
-	unsigned version;    /* of the protocol, that both speak; 0: none */
-	int up;              /* READY was agreed on */
-	int resumed;         /* as READY said */
+	unsigned version; /* of the protocol, that both speak; 0: none */
+	int up;           /* READY was agreed on */
+	int resumed;      /* as READY said */
 	uint8_t uuid[16];
 	struct transfer_stats stats;
 

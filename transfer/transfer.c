@@ -120,7 +120,6 @@ static int connect_lane(struct run *run, struct session *session,
 			     &made) == -1)
 		return session_fail_text(session, made.code, made.text);
 	session_set_lane(session, made.lane);
-	session->round_trip = made.round_trip;
 	return 0;
 }
 

@@ -411,63 +411,6 @@ static void without_a_door_there_are_no_lanes(void **state)
 		assert_int_not_equal(event.type, EVENT_FRAME);
 }
 
-/* A first lane whose carrier knows the round trip: LANES is asked, and two
- * lanes are made before it is answered. */
-static void make_before_the_answer(struct fixture *fixture)
-{
-	struct engine_event event;
-
-	fixture->session.round_trip = SECOND;
-	fixture->carrier.lanes = 3;
-	begin(fixture);
-	ask_for_door(fixture);
-	/* EVENT_LANE_MADE */
-	assert_int_equal(turn(fixture, &event), 0);
-	assert_int_equal(turn(fixture, &event), 0);
-	assert_int_equal(fixture->calls[0], 2);
-	/* Nothing can be said on them without the token. */
-	assert_false(inbox_take(fixture->far, &event, 0));
-}
-
-static void lanes_are_made_before_the_door_is_known(void **state)
-{
-	struct fixture *fixture = *state;
-
-	make_before_the_answer(fixture);
-	answer_door(fixture, TOKEN);
-	come_up(fixture, 0);
-	come_up(fixture, 0);
-	assert_int_equal(fixture->news[LANE_CAME_UP], 2);
-	assert_int_equal(fixture->news[LANE_REFUSED], 0);
-}
-
-static void lanes_that_were_made_for_no_door_are_let_go(void **state)
-{
-	struct fixture *fixture = *state;
-
-	make_before_the_answer(fixture);
-	answer_door(fixture, NULL);
-	assert_int_equal(fixture->news[LANE_REFUSED], 2);
-	assert_int_equal(fixture->session.lanes.up, 1);
-	fixture->now += 100 * SECOND;
-	pulse(fixture);
-	assert_int_equal(fixture->calls[0], 2);
-}
-
-/* An agent says nothing before it has the token. */
-static void a_word_before_the_token_is_a_refusal(void **state)
-{
-	struct fixture *fixture = *state;
-	struct message_hello hello = {.version_highest = PROTOCOL_VERSION};
-	struct engine_event event;
-
-	make_before_the_answer(fixture);
-	memcpy(hello.nonce, "0123456789abcdef", sizeof(hello.nonce));
-	say(fixture, 1, message_hello_encode(&hello), 0);
-	assert_int_equal(turn(fixture, &event), 0);
-	assert_int_equal(fixture->news[LANE_REFUSED], 1);
-}
-
 static void a_lane_that_dies_is_replaced(void **state)
 {
 	struct fixture *fixture = *state;
@@ -726,9 +669,6 @@ int main(void)
 	    TEST(a_lane_is_made_and_joined),
 	    TEST(a_bulk_lane_says_so),
 	    TEST(without_a_door_there_are_no_lanes),
-	    TEST(lanes_are_made_before_the_door_is_known),
-	    TEST(lanes_that_were_made_for_no_door_are_let_go),
-	    TEST(a_word_before_the_token_is_a_refusal),
 	    TEST(a_lane_that_dies_is_replaced),
 	    TEST(the_first_number_is_nothing_special),
 	    TEST(a_refusal_is_told_and_tried_again),
