@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/connect_sftp.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
 #include "transfer/child.h"
@@ -19,7 +20,9 @@
 struct connection {
 	const struct options *options;
 	const struct location *far;
-	struct connect_ssh *ssh; /* NULL: a child on this machine */
+	/* One of them; or neither: a child on this machine. */
+	struct connect_ssh *ssh;
+	struct connect_sftp *sftp;
 };
 
 struct connection *connect_create(const struct options *options,
@@ -36,8 +39,11 @@ struct connection *connect_create(const struct options *options,
 	connection->far = far;
 	if (far == NULL || far->host == NULL)
 		return connection;
-	connection->ssh = connect_ssh_create(options, far, code);
-	if (connection->ssh == NULL) {
+	if (far->sftp)
+		connection->sftp = connect_sftp_create(options, far, code);
+	else
+		connection->ssh = connect_ssh_create(options, far, code);
+	if (connection->ssh == NULL && connection->sftp == NULL) {
 		free(connection);
 		return NULL;
 	}
@@ -46,7 +52,12 @@ struct connection *connect_create(const struct options *options,
 
 int connect_is_local(const struct connection *connection)
 {
-	return connection->ssh == NULL;
+	return connection->ssh == NULL && connection->sftp == NULL;
+}
+
+int connect_is_sftp(const struct connection *connection)
+{
+	return connection->sftp != NULL;
 }
 
 void connect_free(struct connection *connection)
@@ -54,6 +65,7 @@ void connect_free(struct connection *connection)
 	if (connection == NULL)
 		return;
 	connect_ssh_free(connection->ssh);
+	connect_sftp_free(connection->sftp);
 	free(connection);
 }
 
@@ -133,15 +145,21 @@ static int connect_any(void *cookie, struct inbox *inbox, uint32_t id,
 	if (connection->ssh != NULL)
 		return connect_ssh_lane(connection->ssh, inbox, id, nonce,
 					result);
+	if (connection->sftp != NULL)
+		return connect_sftp_lane(connection->sftp, inbox, id, nonce,
+					 result);
 	return connect_child(connection, inbox, id, nonce, result);
 }
 
-void connect_name_host(const struct connection *connection,
-		       struct transfer_result *result)
+/* Whose text it is: add the host to one that the far end said of what is
+ * there. */
+static void name_host(const struct connection *connection,
+		      struct transfer_result *result)
 {
 	char *text;
 
-	if (!result->told || result->text == NULL || connection->ssh == NULL ||
+	if (!result->told || result->text == NULL ||
+	    connect_is_local(connection) ||
 	    asprintf(&text, "%s: %s", connection->far->host, result->text) < 0)
 		return;
 	free(result->text);
@@ -176,16 +194,66 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	    connect_is_local(connection) ? NULL : connection->far->host;
 	carrier.connect = connect_any;
 	carrier.further = connect_further;
-	carrier.provide = provide;
 	/* A socket on this machine is as fast as several. */
-	if (connection->ssh != NULL)
-		connect_ssh_describe(connection->ssh, &carrier);
+	if (connection->ssh == NULL)
+		return carrier;
+	carrier.provide = provide;
+	connect_ssh_describe(connection->ssh, &carrier);
 	return carrier;
 }
 
 const char *connect_kind(const struct connection *connection, int kind)
 {
+	if (connection->sftp != NULL)
+		return "sftp";
 	return connection->ssh == NULL
 		   ? "local"
 		   : connect_ssh_kind(connection->ssh, kind);
+}
+
+/* 1: there is no ferry, and what is there is to be reached over SFTP now. */
+static int fall_back(struct connection *connection,
+		     const struct transfer_result *result)
+{
+	const struct options *options = connection->options;
+	int code;
+
+	/* Who says where it is has one, and wants to know what is wrong. */
+	if (connection->ssh == NULL || !result->absent ||
+	    connect_ssh_names_program(options))
+		return 0;
+	connection->sftp = connect_sftp_create(options, connection->far, &code);
+	if (connection->sftp == NULL)
+		return 0;
+	notice_note("%s has no ferry: going on over SFTP",
+		    connection->far->host);
+	connect_ssh_free(connection->ssh);
+	connection->ssh = NULL;
+	return 1;
+}
+
+void connect_run(struct connection *connection,
+		 struct transfer_request *request,
+		 struct transfer_result *result)
+{
+	char *why;
+
+	request->carrier = connect_carrier(connection);
+	transfer_run(request, result);
+	/* Of two hosts it is not said which one has none. */
+	if (request->reader == NULL && fall_back(connection, result)) {
+		why = result->text;
+		/* An SFTP server unpacks nothing. */
+		request->compression = COMPRESS_NO;
+		request->carrier = connect_carrier(connection);
+		transfer_run(request, result);
+		if (result->code == EXIT_UNREACHABLE && why != NULL) {
+			/* There is neither: to have ferry is the better one. */
+			free(result->text);
+			result->text = why;
+		} else {
+			free(why);
+		}
+	}
+	name_host(connection, result);
 }

@@ -8,8 +8,8 @@
 #include "transfer/transfer.h"
 
 /*
- * How the far end is reached: an agent started over SSH, or on this machine
- * as a child.
+ * How the far end is reached: an agent started over SSH, on this machine as a
+ * child, or in a thread of this process that works over SFTP.
  */
 struct connection;
 
@@ -23,16 +23,24 @@ struct connection *connect_create(const struct options *,
 /* 1 if the far end is a child on this machine. */
 int connect_is_local(const struct connection *);
 
-/* The carrier for a transfer_request; valid until connect_free. */
+/* 1 if what is there is reached over SFTP. */
+int connect_is_sftp(const struct connection *);
+
+/* The carrier for a transfer_request, as its reader; valid until
+ * connect_free. */
 struct transfer_carrier connect_carrier(const struct connection *);
 
-/* What carries the carrier's lanes of a kind, or the first lane
- * (CONNECT_FIRST): "ssh", "libssh2" or "local". */
-const char *connect_kind(const struct connection *, int kind);
+/*
+ * Run a transfer, whose carrier is filled in.  Where the host is reached and
+ * has no ferry, and the user did not say that it has, it is run again over
+ * SFTP, after a note.  Of a text that the far end said it says whose it is.
+ */
+void connect_run(struct connection *, struct transfer_request *,
+		 struct transfer_result *);
 
-/* Whose text it is: add the host to one that the far end said of what is
- * there. */
-void connect_name_host(const struct connection *, struct transfer_result *);
+/* What carries the carrier's lanes of a kind, or the first lane
+ * (CONNECT_FIRST): "ssh", "libssh2", "sftp" or "local". */
+const char *connect_kind(const struct connection *, int kind);
 
 /*
  * Not before every lane that its carrier made was closed: they use what it

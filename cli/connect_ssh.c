@@ -157,14 +157,19 @@ static char *make_command(const char *program,
 	return command;
 }
 
-/* Where ferry is on the far side. */
-static const char *remote_program(const struct options *options)
+/* Where ferry is on the far side, if the user says so; or NULL. */
+static const char *named_program(const struct options *options)
 {
 	const char *program = options->remote_ferry;
 
 	if (program == NULL)
 		program = getenv("FERRY_REMOTE");
-	return program == NULL || program[0] == '\0' ? "ferry" : program;
+	return program == NULL || program[0] == '\0' ? NULL : program;
+}
+
+int connect_ssh_names_program(const struct options *options)
+{
+	return named_program(options) != NULL;
 }
 
 static void make_config(struct connect_ssh *connect, const struct location *far,
@@ -210,7 +215,8 @@ static void make_config(struct connect_ssh *connect, const struct location *far,
 struct connect_ssh *connect_ssh_create(const struct options *options,
 				       const struct location *far, int *code)
 {
-	const char *program = remote_program(options);
+	const char *named = named_program(options);
+	const char *program = named != NULL ? named : "ferry";
 	struct connect_ssh *connect = calloc(1, sizeof(*connect));
 
 	*code = EXIT_FILE_IO;

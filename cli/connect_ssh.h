@@ -16,6 +16,9 @@ struct connect_ssh *connect_ssh_create(const struct options *,
 /* Not before every lane that was made with it was closed.  NULL is fine. */
 void connect_ssh_free(struct connect_ssh *); /* NULL is fine */
 
+/* 1 if the user says where ferry is on the far side. */
+int connect_ssh_names_program(const struct options *);
+
 /* How this may carry lanes: the kinds, bulk and lanes of a carrier. */
 void connect_ssh_describe(const struct connect_ssh *,
 			  struct transfer_carrier *);

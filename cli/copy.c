@@ -39,7 +39,8 @@ struct copy {
 	struct observe observe;
 	struct transfer_result result;
 	int code;
-	int said; /* why it failed */
+	int said;   /* why it failed */
+	int stored; /* over SFTP, which checks nothing */
 	int verified;
 };
 
@@ -142,18 +143,22 @@ static void run_transfer(struct copy *copy, struct connection *connection,
 	struct transfer_request request;
 
 	make_request(copy, &request);
-	/* Between two places on one machine there is no line. */
-	if (connect_is_local(connection))
+	/* Between two places on one machine there is no line, and an SFTP
+	 * server unpacks nothing. */
+	if (connect_is_local(connection) || copy->job.far->sftp)
 		request.compression = COMPRESS_NO;
-	request.carrier = connect_carrier(connection);
 	if (reader != NULL) {
 		carrier = connect_carrier(reader);
 		request.reader = &carrier;
 	}
 	observe_lanes(&copy->observe, connection);
 	request.observer = observe_observer(&copy->observe);
-	transfer_run(&request, &copy->result);
-	connect_name_host(connection, &copy->result);
+	connect_run(connection, &request, &copy->result);
+	if (connect_is_sftp(connection)) {
+		job_use_sftp(&copy->job);
+		observe_lanes(&copy->observe, connection);
+	}
+	copy->stored = connect_is_sftp(connection) && !copy->job.pull;
 }
 
 /* Step 3. */
@@ -204,6 +209,7 @@ static void finish(struct copy *copy, uint64_t nanoseconds)
 	summary.result = &copy->result;
 	summary.code = copy->code;
 	summary.verified = copy->verified;
+	summary.stored = copy->stored;
 	summary.nanoseconds = nanoseconds;
 	summary.lanes = copy->observe.lanes;
 	summary.transport = copy->observe.transport;

@@ -84,6 +84,13 @@ int job_parse(struct job *job, char **operands, size_t count)
 	return 0;
 }
 
+void job_use_sftp(struct job *job)
+{
+	for (size_t i = 0; i < job->source_count; i++)
+		job->sources[i].sftp = job->sources[i].host != NULL;
+	job->target.sftp = job->target.host != NULL;
+}
+
 void job_clear(struct job *job)
 {
 	for (size_t i = 0; i < job->source_count; i++)

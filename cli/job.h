@@ -22,6 +22,8 @@ struct job {
  * Parse operands; the last is the target.  0; or -1 after telling the user.
  */
 int job_parse(struct job *, char **operands, size_t count);
+/* The far side has no ferry: it is as if the user had written sftp://. */
+void job_use_sftp(struct job *);
 void job_clear(struct job *);
 
 #endif

@@ -17,7 +17,7 @@ static int refuse_foreign(const char *text, char **cause)
 {
 	static const char *const schemes[] = {"file://",  "ftp://",   "http://",
 					      "https://", "rsync://", "scp://",
-					      "sftp://",  "ssh://"};
+					      "ssh://"};
 
 	if (strcmp(text, "-") == 0)
 		return say(
@@ -133,6 +133,90 @@ static char *remote_path(const char *path, char **cause)
 	return strdup(*path != '\0' ? path : "./");
 }
 
+/* ---- sftp:// ------------------------------------------------------------ */
+
+#define SFTP_SCHEME "sftp://"
+
+/* ":port", or nothing.  0 or -1. */
+static int take_port(const char *text, size_t length, struct location *location,
+		     char **cause)
+{
+	unsigned long port = 0;
+
+	if (length == 0)
+		return 0;
+	for (size_t i = 1; i < length && port <= 65535; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			port = 65536;
+		else
+			port = port * 10 + (unsigned long)(text[i] - '0');
+	}
+	if (text[0] != ':' || port < 1 || port > 65535)
+		return say(cause, "there is no port like that; write "
+				  "sftp://host:22/path");
+	location->port = (unsigned)port;
+	return 0;
+}
+
+/* "[user@]host[:port]/path" in its parts; the port is kept at once. */
+static int take_url_apart(const char *text, struct parts *parts,
+			  struct location *location, char **cause)
+{
+	size_t length = strcspn(text, "/"), rest;
+	const char *at = memrchr(text, '@', length), *close;
+
+	memset(parts, 0, sizeof(*parts));
+	if (at != NULL) {
+		parts->user = text;
+		parts->user_length = (size_t)(at - text);
+	}
+	parts->host = at != NULL ? at + 1 : text;
+	parts->path = text + length;
+	rest = (size_t)(parts->path - parts->host);
+	close = memchr(parts->host, ']', rest);
+	if (*parts->host == '[' && close != NULL) {
+		parts->host++;
+		parts->host_length = (size_t)(close - parts->host);
+		close++;
+	} else {
+		parts->host_length = strcspn(parts->host, ":/");
+		close = parts->host + parts->host_length;
+	}
+	if (*parts->path == '\0')
+		return say(cause, "there is no path; write sftp://host/~/ for "
+				  "the home folder there");
+	return take_port(close, (size_t)(parts->path - close), location, cause);
+}
+
+/* "/~/a" is "a", relative to where the server begins. */
+static char *url_path(const char *path)
+{
+	if (strncmp(path, "/~", 2) != 0 || (path[2] != '/' && path[2] != '\0'))
+		return strdup(path);
+	path += 2;
+	path += strspn(path, "/");
+	return strdup(*path != '\0' ? path : "./");
+}
+
+/* The path as in the URL.  malloc'd, or NULL. */
+static char *resolve_url(const struct location *location)
+{
+	const char *bracket = strchr(location->host, ':') != NULL ? "[" : "";
+	char port[16] = "", *text;
+
+	if (location->port != 0)
+		snprintf(port, sizeof(port), ":%u", location->port);
+	if (asprintf(&text, SFTP_SCHEME "%s%s%s%s%s%s%s%s",
+		     location->user != NULL ? location->user : "",
+		     location->user != NULL ? "@" : "", bracket, location->host,
+		     *bracket != '\0' ? "]" : "", port,
+		     location->path[0] == '/' ? "" : "/~/", location->path) < 0)
+		return NULL;
+	return text;
+}
+
+/* ------------------------------------------------------------------------- */
+
 int location_parse(const char *text, struct location *location, char **cause)
 {
 	struct parts parts;
@@ -143,14 +227,20 @@ int location_parse(const char *text, struct location *location, char **cause)
 		return say(cause, "an empty path; write . for this folder");
 	if (refuse_foreign(text, cause) != 0)
 		return -1;
-	if (!take_apart(text, &parts)) {
+	location->sftp = strncmp(text, SFTP_SCHEME, strlen(SFTP_SCHEME)) == 0;
+	if (location->sftp) {
+		if (take_url_apart(text + strlen(SFTP_SCHEME), &parts, location,
+				   cause) != 0)
+			return -1;
+	} else if (!take_apart(text, &parts)) {
 		location->path = strdup(text);
 		return location->path != NULL ? 0 : -1;
 	}
 	if (check_user(&parts, cause) != 0 ||
 	    check_host(parts.host, parts.host_length, cause) != 0)
 		return -1;
-	location->path = remote_path(parts.path, cause);
+	location->path = location->sftp ? url_path(parts.path)
+					: remote_path(parts.path, cause);
 	location->host = strndup(parts.host, parts.host_length);
 	if (parts.user != NULL)
 		location->user = strndup(parts.user, parts.user_length);
@@ -180,7 +270,8 @@ static int same_text(const char *one, const char *other)
 int location_same_end(const struct location *one, const struct location *other)
 {
 	return same_text(one->host, other->host) &&
-	       same_text(one->user, other->user);
+	       same_text(one->user, other->user) && one->sftp == other->sftp &&
+	       one->port == other->port;
 }
 
 /* In place: one slash for many, no "." parts.  ".." stays: what it means is
@@ -215,6 +306,8 @@ char *location_resolve(const struct location *location, const char *cwd)
 {
 	char *text = NULL;
 
+	if (location->sftp)
+		return resolve_url(location);
 	if (location->host != NULL) {
 		if (asprintf(&text, "%s%s%s:%s",
 			     location->user != NULL ? location->user : "",

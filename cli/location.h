@@ -5,11 +5,15 @@
 /*
  * Where a SRC or DST is: "path", "[user@]host:path", "[user@][::1]:path".  A
  * colon before the first slash makes it remote; "./a:b" is local.
+ * "sftp://[user@]host[:port]/path" is remote, and there is no ferry there: the
+ * path is absolute, "/~/path" begins in the home folder.
  */
 struct location {
 	char *user; /* NULL: none given */
 	char *host; /* NULL: local.  Without brackets */
 	char *path; /* never empty: "host:" is "./", the home folder there */
+	int sftp;
+	unsigned port; /* of sftp://; 0: none given */
 };
 
 /*

@@ -210,7 +210,6 @@ static void transfer(struct side *side, struct connection *connection)
 	request.source_count = side->path_count;
 	request.options = side->target ? OPEN_TARGET : 0;
 	request.state_dir = -1;
-	request.carrier = connect_carrier(connection);
 	request.observer.cookie = side;
 	request.observer.retry = on_retry;
 	request.observer.stop = must_stop;
@@ -220,8 +219,7 @@ static void transfer(struct side *side, struct connection *connection)
 		end(side, EXIT_FILE_IO, strdup("no random numbers to be had"));
 		return;
 	}
-	transfer_run(&request, &result);
-	connect_name_host(connection, &result);
+	connect_run(connection, &request, &result);
 	if (result.text == NULL)
 		result.text = default_text(result.code);
 	end(side, result.code, result.text);

@@ -226,11 +226,14 @@ static int take_letters(struct gathering *gathering)
 	const struct options *options = gathering->options;
 	struct ssh_options *result = gathering->result;
 	const char *user = gathering->far->user;
+	unsigned port = gathering->far->port;
 
 	if (user == NULL)
 		user = options->user;
-	if (options->port != 0) {
-		result->port = options->port;
+	if (port == 0)
+		port = options->port;
+	if (port != 0) {
+		result->port = port;
 		gathering->given |= GIVEN_PORT;
 	}
 	if (options->connect_timeout != 0) {

@@ -18,6 +18,13 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
+static const char *proof(const struct summary *summary)
+{
+	if (summary->verified)
+		return "; verified";
+	return summary->stored ? "; stored, not verified" : "";
+}
+
 static void print_done(const struct summary *summary)
 {
 	const struct transfer_stats *stats = &summary->result->stats;
@@ -36,7 +43,7 @@ static void print_done(const struct summary *summary)
 		    (unsigned long long)stats->files_done,
 		    plural(stats->files_done), skipped, bytes, sent, reused,
 		    (double)summary->nanoseconds / (double)TIME_SECOND,
-		    summary->verified ? "; verified" : "");
+		    proof(summary));
 }
 
 /* What to do about an exit code, where the text does not say it. */

@@ -14,6 +14,7 @@ struct summary {
 	const struct transfer_result *result;
 	int code; /* of the whole, --verify included */
 	int verified;
+	int stored;   /* nothing at the far side checked what arrived */
 	int recorded; /* "ferry resume" finds it */
 	uint64_t nanoseconds;
 	unsigned lanes;

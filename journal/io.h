@@ -77,6 +77,10 @@ struct io {
 	uint64_t (*clock)(void *); /* monotonic, nanoseconds */
 	int64_t (*wall)(void *);   /* seconds since 1970: for people only */
 	int (*random)(void *, void *, size_t);
+
+	/* 1: times of files are whole seconds, of 32 bits without a sign;
+	 * others become the nearest. */
+	int whole_seconds;
 };
 
 enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };

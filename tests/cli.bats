@@ -122,7 +122,7 @@ usage_error()
 	usage_error 'write .' '' b
 	usage_error 'name a file' - b
 	usage_error 'name a file' a -
-	usage_error '[user@]host:path' sftp://host/a b
+	usage_error 'there is no path' sftp://host b
 	usage_error 'no host' :a b
 	usage_error 'dash' a -- -oProxyCommand=x:b
 	usage_error 'no such subcommand' help nothing

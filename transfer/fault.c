@@ -35,6 +35,10 @@ static const char *reason(int error)
 		return "is a folder there";
 	case ENOTDIR:
 		return "what should be a folder is none";
+	case ENOTUNIQ:
+		/* Only of an SFTP server without posix-rename. */
+		return "its server replaces no file, so remove the one that "
+		       "is there";
 	default:
 		return strerror(error);
 	}

@@ -34,6 +34,7 @@ struct lane {
 	uint32_t id;
 	int code;   /* of the failure: 0 for a clean end, else an exit code */
 	char *text; /* of the failure, malloc'd, or NULL */
+	int absent; /* 1: what was started there is no agent, or not there */
 };
 
 /* How a try to connect ended, for all that make lanes. */

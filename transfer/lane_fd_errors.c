@@ -140,6 +140,8 @@ static void explain(struct lane_fd *lane, int status)
 
 	if (cause == NULL || asprintf(&text, "%s: %s", errors->host, cause) < 0)
 		text = NULL;
+	/* Before anybody hears of the end. */
+	lane->lane.absent = status != FAR_STATUS_SSH;
 	lane_fd_down(lane, far_errors_code(status), text);
 	free(text);
 	free(cause);

@@ -133,6 +133,7 @@ static int fail_as_lost(struct session *session)
 	const struct lane *lane = session->lanes.slots[0].lane;
 
 	session->down = 1;
+	session->absent = lane->absent;
 	return session_fail(session, lane->code != 0 ? lane->code : EXIT_LOST,
 			    lane->text != NULL
 				? lane->text

@@ -44,7 +44,8 @@ struct session {
 	char *down_text; /* likewise; or NULL */
 	int code;        /* of the end; EXIT_DONE until then */
 	char *text;
-	int told; /* the far end said both */
+	int told;   /* the far end said both */
+	int absent; /* the host was reached, and no agent there */
 };
 
 /* Nothing is connected yet.  0; -1: no memory. */

@@ -87,12 +87,25 @@ mode_t target_mode(const struct entry *entry)
 	return (mode_t)(entry->mode & 0777);
 }
 
-int target_is_same(const struct entry *entry, const struct stat *status)
+static int has_time(const struct target *target, const struct entry *entry,
+		    const struct timespec *time)
+{
+	int64_t seconds = entry->mtime_seconds;
+
+	if (!target->io->whole_seconds)
+		return time->tv_sec == seconds &&
+		       time->tv_nsec == (long)entry->mtime_nanoseconds;
+	if (seconds < 0)
+		seconds = 0;
+	return time->tv_sec == (seconds > UINT32_MAX ? UINT32_MAX : seconds);
+}
+
+int target_is_same(const struct target *target, const struct entry *entry,
+		   const struct stat *status)
 {
 	return (entry->type != ENTRY_FILE ||
 		(uint64_t)status->st_size == entry->size) &&
-	       status->st_mtim.tv_sec == entry->mtime_seconds &&
-	       status->st_mtim.tv_nsec == (long)entry->mtime_nanoseconds;
+	       has_time(target, entry, &status->st_mtim);
 }
 
 /* A folder that is to become like a source's may be read-only from an earlier

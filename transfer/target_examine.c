@@ -180,7 +180,7 @@ static void examine_link(struct examination *look)
 		return;
 	/* One with another time is made anew: its time cannot be synced alone,
 	 * as place_link knows. */
-	if (target_is_same(entry, &status))
+	if (target_is_same(look->target, entry, &status))
 		look->item->verdict = EXAMINE_SAME;
 }
 
@@ -335,7 +335,7 @@ static void examine_file(struct examination *look)
 		fail(look, "cannot look at it", errno);
 		return;
 	}
-	if (there != NULL && target_is_same(entry, there) &&
+	if (there != NULL && target_is_same(target, entry, there) &&
 	    (!look->task->examine->checksum || entry->size == 0)) {
 		if (((there->st_mode ^ entry->mode) & 0777) == 0 ||
 		    mend_mode(look, there) == 0) {

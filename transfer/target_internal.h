@@ -122,8 +122,9 @@ int target_set_times_at(const struct target *, int dir, const char *name,
 			const struct entry *);
 /* The permission bits that an entry may have. */
 mode_t target_mode(const struct entry *);
-/* Size (of a file) and time are the entry's. */
-int target_is_same(const struct entry *, const struct stat *);
+/* Size (of a file) and time, as exact as there, are the entry's. */
+int target_is_same(const struct target *, const struct entry *,
+		   const struct stat *);
 
 /* ---- target_resolve.c --------------------------------------------------- */
 

@@ -112,7 +112,8 @@ static int is_there(struct target *target, const struct entry *entry,
 	return entry->type == ENTRY_FILE &&
 	       target->io->stat_at(target->io->context, folder, name,
 				   &status) == 0 &&
-	       S_ISREG(status.st_mode) && target_is_same(entry, &status);
+	       S_ISREG(status.st_mode) &&
+	       target_is_same(target, entry, &status);
 }
 
 /* Rename what is staged for path.  0, or -1 with errno. */

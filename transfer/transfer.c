@@ -392,6 +392,7 @@ static void run_session(struct run *run)
 	result->code = session.code;
 	result->text = session.text;
 	result->told = session.told;
+	result->absent = session.absent;
 	session.text = NULL;
 	if (session.up) {
 		add_stats(run, &session.stats);

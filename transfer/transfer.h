@@ -97,6 +97,7 @@ struct transfer_result {
 	int code;   /* exit code */
 	char *text; /* one line for the user, or NULL; malloc'd */
 	int told;   /* 1: the far end said it, of what is there */
+	int absent; /* 1: the host was reached, and no agent there */
 	uint8_t uuid[16];
 	int resumed;
 	unsigned retries;

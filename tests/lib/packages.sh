@@ -18,6 +18,7 @@ packages_build=(
 	make
 	openssh-client
 	openssh-server
+	openssh-sftp-server
 	pkg-config
 )
 

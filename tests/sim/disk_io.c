@@ -332,7 +332,8 @@ void disk_io_init(struct disk *disk)
 					disk_lock,
 					disk_clock,
 					disk_wall,
-					disk_random};
+					disk_random,
+					0};
 
 	disk->io = table;
 	disk->io.context = disk;

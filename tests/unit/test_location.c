@@ -47,6 +47,10 @@ static void what_is_accepted(void **state)
 	    {"[host]:path", NULL, "host", "path"},
 	    {"host:p@th", NULL, "host", "p@th"},
 	    {"a@b/c", NULL, NULL, "a@b/c"},
+	    {"sftp://host/path", NULL, "host", "/path"},
+	    {"sftp://user@host:2222/~/a", "user", "host", "a"},
+	    {"sftp://[::1]:22/~", NULL, "::1", "./"},
+	    {"sftp://host/~bob", NULL, "host", "/~bob"},
 	    {"host:\xff\n", NULL, "host", "\xff\n"},
 	};
 
@@ -71,7 +75,10 @@ static void what_is_refused_with_advice(void **state)
 	} cases[] = {
 	    {"", "write ."},
 	    {"-", "name a file"},
-	    {"sftp://host/path", "[user@]host:path"},
+	    {"sftp://host", "no path"},
+	    {"sftp://host:0/a", "no port"},
+	    {"sftp://host:65536/a", "no port"},
+	    {"sftp:///a", "no host"},
 	    {"rsync://host/path", "not supported"},
 	    {":path", "no host"},
 	    {"user@:path", "no host"},

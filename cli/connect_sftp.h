@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_CLI_CONNECT_SFTP_H
+#define FERRY_CLI_CONNECT_SFTP_H
+
+#include "cli/location.h"
+#include "cli/options.h"
+#include "transfer/lane.h"
+
+/*
+ * A far side with an SFTP server and no ferry: the agent is a thread of this
+ * process, and works on the files there (transfer/io_sftp.h) over "ssh -s".
+ */
+struct connect_sftp;
+
+/* Both arguments must outlive it.  NULL after telling the user, *code is the
+ * exit code then. */
+struct connect_sftp *connect_sftp_create(const struct options *,
+					 const struct location *far, int *code);
+/* Ends the agent, which may take some seconds.  Not before every lane that was
+ * made with it was closed.  NULL is fine. */
+void connect_sftp_free(struct connect_sftp *);
+
+/* As connect of transfer_carrier.  An agent of before is ended. */
+int connect_sftp_lane(struct connect_sftp *, struct inbox *, uint32_t id,
+		      const char *nonce, struct lane_result *);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FERRY_TRANSFER_IO_SFTP_INTERNAL_H
+#define FERRY_TRANSFER_IO_SFTP_INTERNAL_H
+
+#include <pthread.h>
+
+#include "transfer/io_sftp.h"
+#include "transfer/sftp_client.h"
+
+/*
+ * Shared by io_sftp*.c and by nobody else.  What holds at all times:
+ *
+ *  1. A file is in the table, or has requests pending, or is freed.
+ *  2. pending of the store is the sum of its files'; both are counted apart
+ *     for two ages, so that a sync waits for what was sent before it and not
+ *     for what comes.
+ *  3. An error of a request that nobody waited for is kept in its file, and
+ *     in lost as well once the file is closed, unless a call for that file's
+ *     own descriptor said so.  It never goes away.
+ *  4. A handle is closed by who lets go of the file last, never while another
+ *     thread syncs it: what fails then is the disk.
+ */
+#define IO_SFTP_AHEAD 16 /* reads in flight of one file */
+
+struct sftp_ahead {
+	struct sftp_call call;
+	uint64_t offset;
+	uint8_t *bytes;
+};
+
+struct sftp_file {
+	char *path; /* absolute */
+	int folder; /* it has no handle */
+	uint8_t handle[SFTP_HANDLE_MAX];
+	size_t handle_length;
+
+	/* Under the store's lock. */
+	size_t pending[2];
+	unsigned age;
+	int settling; /* one at a time waits for an age */
+	unsigned pins; /* syncs that are running */
+	int error;
+	int told; /* a call for the descriptor has said error */
+	int closed; /* the user has no descriptor of it */
+	int ended;  /* its close is sent, or was not needed */
+	uint64_t changes; /* so many were sent, */
+	uint64_t synced;  /* and so many of them are on the disk */
+
+	/* The user's alone. */
+	int fresh;           /* made by us, alone: nobody else writes to it */
+	uint64_t size;       /* of a fresh one */
+	uint64_t known_size; /* UINT64_MAX: nobody asked */
+
+	/* Reading: a ring of what was asked for, in order. */
+	struct sftp_ahead *ahead; /* IO_SFTP_AHEAD of them, or NULL */
+	size_t first, count;
+	uint64_t next; /* what will be asked for next */
+	uint64_t read; /* where the last read ended */
+
+	/* Locking. */
+	char *held;     /* the file that says so; NULL: not locked */
+	int local_lock; /* descriptor of this machine, or -1 */
+	char local_name[48];
+};
+
+struct io_sftp {
+	struct io io; /* context is the store */
+	struct sftp_client *client;
+	unsigned extensions;
+	char *home;
+	char *place;
+	int state_dir;
+	char owner[33]; /* of what this end locks; "": not known yet */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	size_t pending[2];
+	unsigned age;
+	int settling;
+	int lost;
+	struct sftp_file **files;
+	size_t capacity;
+	/* Whose names changed and are not synced; some more than once. */
+	char **folders;
+	size_t folder_count, folder_capacity;
+
+	pthread_mutex_t sync_all; /* one at a time; before lock */
+};
+
+/* ---- io_sftp_path.c: names ---------------------------------------------- */
+
+static inline void sftp_begin(struct sftp_writer *body)
+{
+	body->length = 0;
+	body->overflow = 0;
+}
+
+/* What SFTP can say of a time. */
+static inline uint32_t io_sftp_time(time_t seconds)
+{
+	if (seconds < 0)
+		return 0;
+	return seconds > (time_t)UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+/* "dir/name", malloc'd; NULL with errno. */
+char *io_sftp_join(const char *dir, const char *name);
+/* One component that is a name: 1, or 0 with errno. */
+int io_sftp_is_name(const char *);
+/* The path of a name in an open folder, malloc'd; NULL with errno. */
+char *io_sftp_path_at(struct io_sftp *, int dir, const char *name);
+/* type is SFTP_STAT or SFTP_LSTAT.  0, or -1 with errno. */
+int io_sftp_look(struct io_sftp *, uint8_t type, const char *path,
+		 struct stat *);
+/* A request of one path.  0, or -1 with errno. */
+int io_sftp_ask_path(struct io_sftp *, uint8_t type, const char *path);
+/* st_ino and st_dev. */
+void io_sftp_identify(const char *path, struct stat *);
+/* What the server calls a path; malloc'd, NULL with errno. */
+char *io_sftp_real_path(struct io_sftp *, const char *path);
+/* Links.  0, or -1 with errno; malloc'd, or NULL with errno. */
+int io_sftp_make_link(struct io_sftp *, const char *path, const char *target);
+char *io_sftp_read_link(struct io_sftp *, const char *path);
+void io_sftp_fill_names(struct io *);
+
+/* ---- io_sftp_open.c: the table ------------------------------------------ */
+
+/* The file of a descriptor, or NULL with errno. */
+struct sftp_file *io_sftp_file(struct io_sftp *, int descriptor);
+/* Open by an absolute path, whose parts are checked already.  NULL with errno;
+ * the file is in no table. */
+struct sftp_file *io_sftp_open_path(struct io_sftp *, const char *path,
+				    int flags, mode_t mode);
+/* Close it; what is not synced will be.  It frees itself. */
+void io_sftp_let_go(struct io_sftp *, struct sftp_file *);
+void io_sftp_fill_open(struct io *);
+
+/* ---- io_sftp_write.c: what is not waited for ---------------------------- */
+
+/* Send a request that begins with the file's handle; its error is kept. */
+int io_sftp_post(struct io_sftp *, struct sftp_file *, uint8_t type,
+		 const struct sftp_writer *body, const void *data, size_t size);
+/* Wait for all that was posted.  0, or -1 with errno: something was lost. */
+int io_sftp_settle(struct io_sftp *);
+/* A name in a folder was made or changed. */
+void io_sftp_note_folder(struct io_sftp *, const char *path);
+/* It is in no table any more: what is not synced will be; it frees itself. */
+void io_sftp_end(struct io_sftp *, struct sftp_file *);
+void io_sftp_fill_write(struct io *);
+
+/* ---- io_sftp_read.c ----------------------------------------------------- */
+
+void io_sftp_forget_ahead(struct io_sftp *, struct sftp_file *);
+void io_sftp_fill_read(struct io *);
+
+/* ---- io_sftp_lock.c ----------------------------------------------------- */
+
+void io_sftp_unlock(struct io_sftp *, struct sftp_file *);
+/* A file of that path is about to be removed: its lock goes with it. */
+void io_sftp_unlock_path(struct io_sftp *, const char *path);
+void io_sftp_fill_lock(struct io *);
+
+#endif
