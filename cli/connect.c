@@ -172,6 +172,9 @@ static int connect_further(void *cookie, unsigned kind, struct inbox *inbox,
 {
 	struct connection *connection = cookie;
 
+	if (connection->sftp != NULL)
+		return connect_sftp_further(connection->sftp, inbox, id, nonce,
+					    over, result);
 	return connect_ssh_further(connection->ssh, kind, inbox, id, nonce,
 				   over, result);
 }
@@ -194,6 +197,11 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	    connect_is_local(connection) ? NULL : connection->far->host;
 	carrier.connect = connect_any;
 	carrier.further = connect_further;
+	carrier.quick = -1;
+	if (connection->sftp != NULL) {
+		carrier.lanes = (int)connection->options->lanes;
+		carrier.kinds = carrier.lanes == 1 ? 0 : 1;
+	}
 	/* A socket on this machine is as fast as several. */
 	if (connection->ssh == NULL)
 		return carrier;

@@ -2,69 +2,86 @@
 /*
  * How a far side without ferry is worked on.
  *
- *  1. ssh is started with the subsystem "sftp"; what it says on its stderr is
- *     kept in a file without a name, for the case that it does not get in.
+ *  1. ssh is started with the subsystem "sftp".
  *  2. The agent, which on other hosts is "ferry serve", runs in a thread here,
  *     with the files there for its disk; a socketpair is its lane.
- *  3. When the connection is lost, the lane is ended before any call of the
- *     agent fails: the transfer sees a lost lane, and connects again.
+ *  3. A further lane is one more of both: the agents of one process find each
+ *     other like those of one host, and the store sends what is asked of it
+ *     over all connections.
+ *  4. When a connection is lost, all lanes are ended before any call of the
+ *     agent fails: the transfer sees lost lanes, and connects again.
  */
 #include "cli/connect_sftp.h"
 
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/escape.h"
 #include "cli/exit_code.h"
 #include "cli/notice.h"
+#include "cli/prompt.h"
+#include "cli/sftp_child.h"
 #include "cli/ssh_command.h"
 #include "cli/ssh_options.h"
 #include "cli/state.h"
-#include "cli/time_size.h"
 #include "journal/hexadecimal.h"
-#include "transfer/child.h"
-#include "transfer/far_errors.h"
 #include "transfer/io_sftp.h"
 #include "transfer/thread.h"
 #include "transfer/transfer.h"
 
 #define SOCKET_BUFFER (1 << 20)
-#define PIPE_SIZE     (1 << 20)
 /* An agent that is told to end may have to wait for the server. */
 #define END_SECONDS   3
+
+/* One lane: an ssh and an agent. */
+struct sftp_lane {
+	struct connect_sftp *connect;
+	struct sftp_child child;
+	pthread_t thread;
+	int running; /* the thread was started */
+	int ended;   /* the agent has; under the lock */
+	uint8_t nonce[16];
+	int ours;  /* our end of the socketpair, until a lane has it */
+	int agent; /* the agent's end; it closes it */
+	int other; /* the same, ours: to end it */
+};
 
 struct connect_sftp {
 	const struct options *options;
 	const struct location *far;
 	struct ssh_options ssh_options;
-	struct ssh_command ssh;
+	struct ssh_command ssh;   /* which asks nothing */
+	struct ssh_command first; /* the first lane's */
+	int attended;             /* it may ask, for somebody is there */
 	char *place;
 	struct state *state;
-
-	/* The agent of the lane that is up. */
-	pthread_t thread;
-	int running;
-	uint8_t nonce[16];
-	int lane;  /* the agent's end of the socketpair */
-	int other; /* the same, ours: to end it */
 	struct io_sftp *store;
-	pid_t pid;
-	int errors; /* where ssh's stderr goes */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	int ended; /* the agent has */
+	struct sftp_lane lanes[IO_SFTP_CONNECTIONS];
+	size_t lane_count; /* the first is in use as long as any */
 };
+
+/* The agent's lane is local: only ssh sees that the line is dead. */
+static int make_command(struct connect_sftp *connect, struct ssh_command *ssh,
+			int attended)
+{
+	return ssh_command_make(ssh, connect->options, &connect->ssh_options,
+				connect->far, attended) == 0 &&
+		       text_list_add(&ssh->words, "-oServerAliveInterval=15") ==
+			   0 &&
+		       text_list_add(&ssh->words, "-s") == 0
+		   ? 0
+		   : -1;
+}
 
 struct connect_sftp *connect_sftp_create(const struct options *options,
 					 const struct location *far, int *code)
@@ -78,17 +95,13 @@ struct connect_sftp *connect_sftp_create(const struct options *options,
 	}
 	connect->options = options;
 	connect->far = far;
-	connect->other = connect->errors = -1;
 	pthread_mutex_init(&connect->lock, NULL);
 	pthread_cond_init(&connect->changed, NULL);
 	if (ssh_options_gather(&connect->ssh_options, options, far, code) != 0)
 		goto free_connect;
-	/* The agent's lane is local: only ssh sees that the line is dead. */
-	if (ssh_command_make(&connect->ssh, options, &connect->ssh_options,
-			     far) != 0 ||
-	    text_list_add(&connect->ssh.words, "-oServerAliveInterval=15") !=
-		0 ||
-	    text_list_add(&connect->ssh.words, "-s") != 0 ||
+	connect->attended = !connect->ssh_options.batch && prompt_possible();
+	if (make_command(connect, &connect->ssh, 0) != 0 ||
+	    make_command(connect, &connect->first, connect->attended) != 0 ||
 	    asprintf(&connect->place, "%s@%s:%u", connect->ssh_options.user,
 		     far->host, connect->ssh_options.port) < 0) {
 		notice_error("out of memory");
@@ -102,149 +115,78 @@ free_connect:
 	return NULL;
 }
 
-/* ---- ssh ---------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
-/* Begin at the pipes' ends that are ours.  0, or an errno. */
-static int start_ssh(struct connect_sftp *connect, int *in, int *out)
-{
-	int to[2], from[2], error;
-	char **argv;
-
-	argv = ssh_command_argv(&connect->ssh, "sftp");
-	if (argv == NULL)
-		return ENOMEM;
-	if (pipe2(to, O_CLOEXEC) == -1) {
-		error = errno;
-		goto free_argv;
-	}
-	if (pipe2(from, O_CLOEXEC) == -1) {
-		error = errno;
-		close(to[0]);
-		close(to[1]);
-		goto free_argv;
-	}
-	/* Fewer turns between us and ssh; smaller ones do too. */
-	fcntl(to[1], F_SETPIPE_SZ, PIPE_SIZE);
-	fcntl(from[1], F_SETPIPE_SZ, PIPE_SIZE);
-	connect->errors = memfd_create("ssh", MFD_CLOEXEC);
-	error = child_start(argv[0], argv,
-			    (const int[]){to[0], from[1], connect->errors},
-			    &connect->pid);
-	close(to[0]);
-	close(from[1]);
-	*in = from[0];
-	*out = to[1];
-	if (error != 0) {
-		connect->pid = 0;
-		close(to[1]);
-		close(from[0]);
-	}
-free_argv:
-	free(argv);
-	return error;
-}
-
-static void end_ssh(struct connect_sftp *connect)
-{
-	if (connect->pid > 0) {
-		/* All that was asked for is answered, or never will be. */
-		kill(connect->pid, SIGTERM);
-		while (waitpid(connect->pid, NULL, 0) == -1 && errno == EINTR)
-			;
-	}
-	connect->pid = 0;
-	if (connect->errors != -1)
-		close(connect->errors);
-	connect->errors = -1;
-}
-
-/* What ssh said last, as the reason why it does not get in. */
-static char *explain(struct connect_sftp *connect, char *text)
-{
-	struct far_errors errors;
-	ssize_t length =
-	    pread(connect->errors, errors.bytes, sizeof(errors.bytes), 0);
-	char *said;
-
-	memset(&errors.tell, 0, sizeof(errors.tell));
-	errors.length = length > 0 ? (size_t)length : 0;
-	if (errors.length == 0)
-		return text;
-	said = far_errors_explain_ssh(&errors, connect->far->host);
-	if (said == NULL)
-		return text;
-	free(text);
-	return said;
-}
-
-/* ---- the agent ---------------------------------------------------------- */
-
-static void *run_agent(void *cookie)
-{
-	struct connect_sftp *connect = cookie;
-
-	agent_run(io_sftp_io(connect->store), connect->lane, connect->lane,
-		  connect->nonce, state_descriptor(connect->state), AGENT_ALL);
-	pthread_mutex_lock(&connect->lock);
-	connect->ended = 1;
-	pthread_cond_broadcast(&connect->changed);
-	pthread_mutex_unlock(&connect->lock);
-	return NULL;
-}
-
-/* The connection is lost. */
+/* A connection is lost, and so all are. */
 static void down(void *cookie)
 {
 	struct connect_sftp *connect = cookie;
 
-	if (connect->other != -1)
-		shutdown(connect->other, SHUT_RDWR);
-	if (connect->pid > 0)
-		kill(connect->pid, SIGTERM);
+	pthread_mutex_lock(&connect->lock);
+	for (size_t i = 0; i < connect->lane_count; i++) {
+		if (connect->lanes[i].other != -1)
+			shutdown(connect->lanes[i].other, SHUT_RDWR);
+		sftp_child_signal(&connect->lanes[i].child);
+	}
+	pthread_mutex_unlock(&connect->lock);
 }
 
 /* Its lane is closed: it ends, or its calls are made to fail. */
-static void end_agent(struct connect_sftp *connect)
+static void join_agent(struct connect_sftp *connect, struct sftp_lane *lane,
+		       const struct timespec *until)
+{
+	if (!lane->running)
+		return;
+	pthread_mutex_lock(&connect->lock);
+	while (!lane->ended &&
+	       pthread_cond_timedwait(&connect->changed, &connect->lock,
+				      until) == 0)
+		;
+	pthread_mutex_unlock(&connect->lock);
+	if (!lane->ended)
+		io_sftp_cut(connect->store);
+	pthread_join(lane->thread, NULL);
+}
+
+static void end_all(struct connect_sftp *connect)
 {
 	struct timespec until;
+	size_t count = connect->lane_count;
 
-	if (connect->running) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += END_SECONDS;
-		pthread_mutex_lock(&connect->lock);
-		while (!connect->ended &&
-		       pthread_cond_timedwait(&connect->changed, &connect->lock,
-					      &until) == 0)
-			;
-		pthread_mutex_unlock(&connect->lock);
-		if (!connect->ended)
-			io_sftp_cut(connect->store);
-		pthread_join(connect->thread, NULL);
-	}
-	connect->running = 0;
-	if (connect->other != -1)
-		close(connect->other);
-	connect->other = -1;
-	if (connect->store != NULL && connect->pid > 0)
-		kill(connect->pid, SIGTERM);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_SECONDS;
+	for (size_t i = 0; i < count; i++)
+		join_agent(connect, &connect->lanes[i], &until);
+	for (size_t i = 0; i < count; i++)
+		sftp_child_signal(&connect->lanes[i].child);
 	io_sftp_close(connect->store);
 	connect->store = NULL;
-	end_ssh(connect);
+	for (size_t i = 0; i < count; i++) {
+		struct sftp_lane *lane = &connect->lanes[i];
+
+		if (lane->other != -1)
+			close(lane->other);
+		sftp_child_end(&lane->child);
+	}
+	connect->lane_count = 0;
 }
 
 void connect_sftp_free(struct connect_sftp *connect)
 {
 	if (connect == NULL)
 		return;
-	end_agent(connect);
+	end_all(connect);
 	state_close(connect->state);
 	ssh_options_clear(&connect->ssh_options);
 	ssh_command_clear(&connect->ssh);
+	ssh_command_clear(&connect->first);
 	pthread_cond_destroy(&connect->changed);
 	pthread_mutex_destroy(&connect->lock);
 	free(connect->place);
 	free(connect);
 }
+
+/* ---- one lane ----------------------------------------------------------- */
 
 static int fail(struct lane_result *result, int code, char *text)
 {
@@ -253,10 +195,29 @@ static int fail(struct lane_result *result, int code, char *text)
 	return -1;
 }
 
-/* Step 1.  0, or -1 as the result says. */
-static int open_store(struct connect_sftp *connect, struct lane_result *result)
+/* The next that is free; NULL: there are as many as may be. */
+static struct sftp_lane *take_lane(struct connect_sftp *connect)
 {
-	struct io_sftp_config config = {
+	struct sftp_lane *lane = NULL;
+
+	pthread_mutex_lock(&connect->lock);
+	if (connect->lane_count < IO_SFTP_CONNECTIONS) {
+		lane = &connect->lanes[connect->lane_count++];
+		memset(lane, 0, sizeof(*lane));
+		lane->connect = connect;
+		lane->ours = lane->other = lane->child.errors = -1;
+	}
+	pthread_mutex_unlock(&connect->lock);
+	return lane;
+}
+
+/* The server's answer, as the store's connection.  0, or -1 with *text. */
+static int greet(struct connect_sftp *connect, int in, int out,
+		 const atomic_int *over, char **text)
+{
+	const struct io_sftp_config config = {
+	    .in = in,
+	    .out = out,
 	    .milliseconds =
 		(int)(connect->ssh_options.connect_timeout / 1000000) + 2000,
 	    .place = connect->place,
@@ -264,76 +225,136 @@ static int open_store(struct connect_sftp *connect, struct lane_result *result)
 	    .down = down,
 	    .cookie = connect,
 	};
-	int error = start_ssh(connect, &config.in, &config.out);
-	char *text, *line = NULL;
 
+	if (connect->store != NULL)
+		return io_sftp_add(connect->store, in, out, config.milliseconds,
+				   over, text);
+	connect->store = io_sftp_open(&config, text);
+	return connect->store == NULL ? -1 : 0;
+}
+
+/* Step 1.  0, or -1 as the result says. */
+static int open_server(struct sftp_lane *lane, const atomic_int *over,
+		       struct lane_result *result)
+{
+	struct connect_sftp *connect = lane->connect;
+	const char *host = connect->far->host;
+	const int first = connect->store == NULL;
+	char **argv =
+	    ssh_command_argv(first ? &connect->first : &connect->ssh, "sftp");
+	char *text = NULL, *said, *line;
+	int in, out, error = ENOMEM;
+
+	if (argv != NULL)
+		error = sftp_child_start(&lane->child, argv,
+					 first && connect->attended, &in, &out);
+	free(argv);
 	if (error != 0) {
-		if (asprintf(&line, "%s: ssh: %s", connect->far->host,
-			     strerror(error)) < 0)
+		if (asprintf(&line, "%s: ssh: %s", host, strerror(error)) < 0)
 			line = NULL;
 		return fail(result,
 			    error == ENOENT ? EXIT_UNREACHABLE : EXIT_FILE_IO,
 			    line);
 	}
-	connect->store = io_sftp_open(&config, &text);
-	if (connect->store != NULL)
+	if (greet(connect, in, out, over, &text) == 0)
 		return 0;
-	close(config.in);
-	close(config.out);
-	text = explain(connect, text);
-	if (asprintf(&line, "%s: %s", connect->far->host,
+	said = sftp_child_explain(&lane->child, host);
+	if (said != NULL) {
+		free(text);
+		text = said;
+	}
+	if (asprintf(&line, "%s: %s", host,
 		     text != NULL ? text : "out of memory") < 0)
 		line = NULL;
 	free(text);
-	end_ssh(connect);
 	return fail(result, EXIT_UNREACHABLE, line);
 }
 
+static void *run_agent(void *cookie)
+{
+	struct sftp_lane *lane = cookie;
+	struct connect_sftp *connect = lane->connect;
+
+	agent_run(io_sftp_io(connect->store), lane->agent, lane->agent,
+		  lane->nonce, state_descriptor(connect->state), AGENT_ALL);
+	pthread_mutex_lock(&connect->lock);
+	lane->ended = 1;
+	pthread_cond_broadcast(&connect->changed);
+	pthread_mutex_unlock(&connect->lock);
+	return NULL;
+}
+
 /* Step 2.  0, or an errno. */
-static int start_agent(struct connect_sftp *connect, int *ours)
+static int start_agent(struct sftp_lane *lane)
 {
 	const int size = SOCKET_BUFFER;
-	int pair[2], error;
+	int pair[2], other, error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return errno;
 	for (int i = 0; i < 2; i++)
 		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	connect->lane = pair[1];
-	connect->other = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
-	connect->ended = 0;
-	error = connect->other == -1
-		    ? errno
-		    : thread_start(&connect->thread, run_agent, connect);
+	lane->agent = pair[1];
+	other = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
+	error =
+	    other == -1 ? errno : thread_start(&lane->thread, run_agent, lane);
+	pthread_mutex_lock(&lane->connect->lock);
+	lane->other = other;
+	pthread_mutex_unlock(&lane->connect->lock);
 	if (error != 0) {
 		close(pair[0]);
 		close(pair[1]);
 		return error;
 	}
-	connect->running = 1;
-	*ours = pair[0];
+	lane->running = 1;
+	lane->ours = pair[0];
 	return 0;
+}
+
+static int make_lane(struct connect_sftp *connect, struct inbox *inbox,
+		     uint32_t id, const char *nonce, const atomic_int *over,
+		     struct lane_result *result)
+{
+	struct sftp_lane *lane = take_lane(connect);
+	int error;
+
+	if (lane == NULL)
+		return fail(result, EXIT_UNREACHABLE,
+			    strdup("there are enough connections"));
+	if (hex_bytes(nonce, lane->nonce, sizeof(lane->nonce)) != 0)
+		return fail(result, EXIT_FILE_IO, strdup("a bad nonce"));
+	if (open_server(lane, over, result) == -1)
+		return -1;
+	error = start_agent(lane);
+	if (error == 0) {
+		result->lane =
+		    lane_fd_create(inbox, id, lane->ours, lane->ours, 0);
+		if (result->lane != NULL)
+			return 0;
+		error = errno;
+		close(lane->ours);
+	}
+	return fail(result, EXIT_FILE_IO, strdup(strerror(error)));
 }
 
 int connect_sftp_lane(struct connect_sftp *connect, struct inbox *inbox,
 		      uint32_t id, const char *nonce,
 		      struct lane_result *result)
 {
-	int ours = -1, error;
+	int made;
 
 	memset(result, 0, sizeof(*result));
-	end_agent(connect);
-	if (hex_bytes(nonce, connect->nonce, sizeof(connect->nonce)) != 0)
-		return fail(result, EXIT_FILE_IO, strdup("a bad nonce"));
-	if (open_store(connect, result) == -1)
-		return -1;
-	error = start_agent(connect, &ours);
-	if (error == 0) {
-		result->lane = lane_fd_create(inbox, id, ours, ours, 0);
-		if (result->lane != NULL)
-			return 0;
-		error = errno;
-		close(ours);
-	}
-	return fail(result, EXIT_FILE_IO, strdup(strerror(error)));
+	end_all(connect);
+	made = make_lane(connect, inbox, id, nonce, NULL, result);
+	if (made == -1)
+		end_all(connect);
+	return made;
+}
+
+int connect_sftp_further(struct connect_sftp *connect, struct inbox *inbox,
+			 uint32_t id, const char *nonce, const atomic_int *over,
+			 struct lane_result *result)
+{
+	memset(result, 0, sizeof(*result));
+	return make_lane(connect, inbox, id, nonce, over, result);
 }

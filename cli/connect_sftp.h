@@ -2,6 +2,8 @@
 #ifndef FERRY_CLI_CONNECT_SFTP_H
 #define FERRY_CLI_CONNECT_SFTP_H
 
+#include <stdatomic.h>
+
 #include "cli/location.h"
 #include "cli/options.h"
 #include "transfer/lane.h"
@@ -9,6 +11,7 @@
 /*
  * A far side with an SFTP server and no ferry: the agent is a thread of this
  * process, and works on the files there (transfer/io_sftp.h) over "ssh -s".
+ * The first ssh asks at the terminal what it has to; further ones ask nothing.
  */
 struct connect_sftp;
 
@@ -20,8 +23,13 @@ struct connect_sftp *connect_sftp_create(const struct options *,
  * made with it was closed.  NULL is fine. */
 void connect_sftp_free(struct connect_sftp *);
 
-/* As connect of transfer_carrier.  An agent of before is ended. */
+/* As connect of transfer_carrier.  Agents of before are ended. */
 int connect_sftp_lane(struct connect_sftp *, struct inbox *, uint32_t id,
 		      const char *nonce, struct lane_result *);
+
+/* As further of transfer_carrier: one connection more to the same server. */
+int connect_sftp_further(struct connect_sftp *, struct inbox *, uint32_t id,
+			 const char *nonce, const atomic_int *over,
+			 struct lane_result *);
 
 #endif

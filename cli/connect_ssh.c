@@ -245,8 +245,8 @@ struct connect_ssh *connect_ssh_create(const struct options *options,
 		0 ||
 	    ssh_command_proxy(options, &connect->options, 1,
 			      &connect->batch_proxy) != 0 ||
-	    ssh_command_make(&connect->ssh, options, &connect->options, far) !=
-		0) {
+	    ssh_command_make(&connect->ssh, options, &connect->options, far,
+			     0) != 0) {
 		notice_error("out of memory");
 		goto free_connect;
 	}

@@ -79,12 +79,11 @@ static int add_files(struct text_list *list, const char *name,
 	return text_list_take(list, text);
 }
 
-static int add_fixed(struct text_list *list)
+static int add_fixed(struct text_list *list, int attended)
 {
 	static const char *const words[] = {"-T",
 					    "-x",
 					    "-a",
-					    "-oBatchMode=yes",
 					    "-oClearAllForwardings=yes",
 					    "-oControlMaster=no",
 					    "-oControlPath=none",
@@ -95,12 +94,21 @@ static int add_fixed(struct text_list *list)
 		if (text_list_add(list, words[i]) != 0)
 			return -1;
 	}
-	return 0;
+	return attended ? 0 : text_list_add(list, "-oBatchMode=yes");
+}
+
+static const char *host_key_checking(const struct ssh_options *options,
+				     int attended)
+{
+	if (options->unknown_host == SSH_UNKNOWN_ACCEPT)
+		return "accept-new";
+	return attended && options->unknown_host == SSH_UNKNOWN_ASK ? "ask"
+								    : "yes";
 }
 
 /* What libssh2 was told, too. */
 static int add_connection(struct text_list *list,
-			  const struct ssh_options *options)
+			  const struct ssh_options *options, int attended)
 {
 	char port[16], seconds[24];
 
@@ -112,9 +120,7 @@ static int add_connection(struct text_list *list,
 	    add_pair(list, "-l", options->user) != 0 ||
 	    add_format(list, "-oConnectTimeout=%s", seconds) != 0 ||
 	    add_format(list, "-oStrictHostKeyChecking=%s",
-		       options->unknown_host == SSH_UNKNOWN_ACCEPT
-			   ? "accept-new"
-			   : "yes") != 0)
+		       host_key_checking(options, attended)) != 0)
 		return -1;
 	if (options->known_hosts.count > 0 &&
 	    add_files(list, "UserKnownHostsFile", options->known_hosts.items,
@@ -154,14 +160,14 @@ static int prefer_fast(struct text_list *list,
 
 int ssh_command_make(struct ssh_command *command, const struct options *options,
 		     const struct ssh_options *ssh_options,
-		     const struct location *far)
+		     const struct location *far, int attended)
 {
 	memset(command, 0, sizeof(*command));
 	command->host = strdup(far->host);
 	if (command->host == NULL ||
 	    ssh_query_program(&command->program, options) != 0 ||
-	    add_fixed(&command->words) != 0 ||
-	    add_connection(&command->words, ssh_options) != 0 ||
+	    add_fixed(&command->words, attended) != 0 ||
+	    add_connection(&command->words, ssh_options, attended) != 0 ||
 	    ssh_query_letters(&command->words, options) != 0)
 		return -1;
 	if (ssh_options->ciphers != NULL)

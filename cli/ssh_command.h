@@ -8,7 +8,7 @@
 
 /*
  * The command line of OpenSSH's client that reaches the same host in the same
- * way as libssh2 would, and asks nothing.
+ * way as libssh2 would.
  */
 struct ssh_command {
 	struct text_list program; /* and its options, from --ssh */
@@ -17,12 +17,13 @@ struct ssh_command {
 };
 
 /*
- * It prefers AES-GCM, which costs a fifth of the processor time of other
+ * It asks nothing, unless attended.  It prefers AES-GCM, which costs a fifth of the processor time of other
  * ciphers, if the processor has instructions for it and nobody said which
  * ciphers are wanted.  0, or -1: no memory.  ssh_command_clear is to be called
  * in any case. */
 int ssh_command_make(struct ssh_command *, const struct options *,
-		     const struct ssh_options *, const struct location *far);
+		     const struct ssh_options *, const struct location *far,
+		     int attended);
 /*
  * The way through a proxy as a command for a shell: ProxyCommand, or ssh -W by
  * the jump host.  batch: it asks nothing.  *command, malloc'd, NULL: there is

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transfer/io_sftp_internal.h"
 
@@ -36,31 +37,29 @@ static void release(struct io_sftp *store)
 
 struct io_sftp *io_sftp_open(const struct io_sftp_config *config, char **text)
 {
-	const struct sftp_client_config client = {
-	    .in = config->in,
-	    .out = config->out,
-	    .milliseconds = config->milliseconds,
-	    .down = config->down,
-	    .cookie = config->cookie,
-	};
 	struct io_sftp *store = calloc(1, sizeof(*store));
 
 	*text = NULL;
-	if (store == NULL)
+	if (store == NULL) {
+		close(config->in);
+		if (config->out != config->in)
+			close(config->out);
 		return NULL;
+	}
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_mutex_init(&store->sync_all, NULL);
 	pthread_cond_init(&store->changed, NULL);
 	store->state_dir = config->state_dir;
 	store->place = strdup(config->place);
 	fill(store);
-	if (store->place != NULL)
-		store->client = sftp_client_open(&client, text);
-	if (store->client == NULL) {
-		release(store);
+	store->down = config->down;
+	store->cookie = config->cookie;
+	if (io_sftp_add(store, config->in, config->out, config->milliseconds,
+			NULL, text) == -1 ||
+	    store->place == NULL) {
+		io_sftp_close(store);
 		return NULL;
 	}
-	store->extensions = sftp_client_extensions(store->client);
 	/* Should it fail, so does all that begins there. */
 	store->home = io_sftp_real_path(store, ".");
 	if (store->home == NULL)
@@ -75,7 +74,10 @@ struct io *io_sftp_io(struct io_sftp *store)
 
 void io_sftp_cut(struct io_sftp *store)
 {
-	sftp_client_cut(store->client);
+	const size_t count = atomic_load(&store->client_count);
+
+	for (size_t i = 0; i < count; i++)
+		sftp_client_cut(store->clients[i]);
 }
 
 void io_sftp_close(struct io_sftp *store)
@@ -83,6 +85,7 @@ void io_sftp_close(struct io_sftp *store)
 	if (store == NULL)
 		return;
 	io_sftp_settle(store);
-	sftp_client_close(store->client);
+	for (size_t i = 0; i < store->client_count; i++)
+		sftp_client_close(store->clients[i]);
 	release(store);
 }

@@ -2,6 +2,8 @@
 #ifndef FERRY_TRANSFER_IO_SFTP_H
 #define FERRY_TRANSFER_IO_SFTP_H
 
+#include <stdatomic.h>
+
 #include "journal/io.h"
 
 /*
@@ -29,12 +31,13 @@
  *  - lock is always for one alone: see io_sftp_lock.c.
  *  - st_ino is made of the path, st_dev is the same for all.
  */
-#define IO_SFTP_FIRST (1 << 20)
+#define IO_SFTP_FIRST       (1 << 20)
+#define IO_SFTP_CONNECTIONS 9 /* the first, and LANE_POLICY_MAX */
 
 struct io_sftp;
 
 struct io_sftp_config {
-	int in, out;       /* of the server; they become the io's */
+	int in, out;       /* of the server; they become the store's */
 	int milliseconds;  /* that it may take to begin; 0: for ever */
 	const char *place; /* the server's name: for the locks of this end */
 	int state_dir;     /* where they are; -1: nowhere */
@@ -43,9 +46,17 @@ struct io_sftp_config {
 	void *cookie;
 };
 
-/* NULL with *text, malloc'd (NULL: no memory); in and out are the caller's
- * still. */
+/* NULL with *text, malloc'd (NULL: no memory); in and out are closed then. */
 struct io_sftp *io_sftp_open(const struct io_sftp_config *, char **text);
+/*
+ * One connection more to the same server, for what is asked for from now on;
+ * each request goes where the least is to be done.  0; or -1, like
+ * io_sftp_open, also if there are IO_SFTP_CONNECTIONS, or it is another kind of
+ * server.  The loss of any connection is the loss of all.  over (NULL: none)
+ * ends the wait for the server.  Any thread.
+ */
+int io_sftp_add(struct io_sftp *, int in, int out, int milliseconds,
+		const atomic_int *over, char **text);
 /* Valid until io_sftp_close. */
 struct io *io_sftp_io(struct io_sftp *);
 /* The connection is of no use any more: all calls fail.  Any thread. */

@@ -3,6 +3,7 @@
 #define FERRY_TRANSFER_IO_SFTP_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "transfer/io_sftp.h"
 #include "transfer/sftp_client.h"
@@ -17,13 +18,24 @@
  *  3. An error of a request that nobody waited for is kept in its file, and
  *     in lost as well once the file is closed, unless a call for that file's
  *     own descriptor said so.  It never goes away.
- *  4. A handle is closed by who lets go of the file last, never while another
+ *  4. What one file is sent over several connections comes in any order: no
+ *     change of its attributes is sent before the writes are answered, nor a
+ *     write before such a change is.
+ *  5. A handle is closed by who lets go of the file last, never while another
  *     thread syncs it: what fails then is the disk.
  */
-#define IO_SFTP_AHEAD 16 /* reads in flight of one file */
+#define IO_SFTP_AHEAD  64         /* reads in flight of one file */
+#define IO_SFTP_SPREAD (8 << 20)  /* what is behind that goes over all */
+#define IO_SFTP_SYNC   (64 << 20) /* what a sync holds up, in bytes */
+
+struct sftp_handle {
+	size_t length;
+	uint8_t bytes[SFTP_HANDLE_MAX];
+};
 
 struct sftp_ahead {
 	struct sftp_call call;
+	struct sftp_client *client;
 	uint64_t offset;
 	uint8_t *bytes;
 };
@@ -31,18 +43,21 @@ struct sftp_ahead {
 struct sftp_file {
 	char *path; /* absolute */
 	int folder; /* it has no handle */
-	uint8_t handle[SFTP_HANDLE_MAX];
-	size_t handle_length;
+	int flags;  /* how it was opened */
+	size_t first_connection;
+	atomic_int alone; /* it is to be had on no other */
 
 	/* Under the store's lock. */
+	struct sftp_handle *handles[IO_SFTP_CONNECTIONS]; /* NULL: not open */
+	size_t handle_count;
 	size_t pending[2];
 	unsigned age;
-	int settling; /* one at a time waits for an age */
+	int settling;  /* one at a time waits for an age */
 	unsigned pins; /* syncs that are running */
 	int error;
-	int told; /* a call for the descriptor has said error */
-	int closed; /* the user has no descriptor of it */
-	int ended;  /* its close is sent, or was not needed */
+	int told;         /* a call for the descriptor has said error */
+	int closed;       /* the user has no descriptor of it */
+	int ended;        /* its close is sent, or was not needed */
 	uint64_t changes; /* so many were sent, */
 	uint64_t synced;  /* and so many of them are on the disk */
 
@@ -50,6 +65,7 @@ struct sftp_file {
 	int fresh;           /* made by us, alone: nobody else writes to it */
 	uint64_t size;       /* of a fresh one */
 	uint64_t known_size; /* UINT64_MAX: nobody asked */
+	time_t known_time;
 
 	/* Reading: a ring of what was asked for, in order. */
 	struct sftp_ahead *ahead; /* IO_SFTP_AHEAD of them, or NULL */
@@ -65,7 +81,10 @@ struct sftp_file {
 
 struct io_sftp {
 	struct io io; /* context is the store */
-	struct sftp_client *client;
+	struct sftp_client *clients[IO_SFTP_CONNECTIONS];
+	atomic_size_t client_count; /* never fewer */
+	void (*down)(void *cookie);
+	void *cookie;
 	unsigned extensions;
 	char *home;
 	char *place;
@@ -86,6 +105,21 @@ struct io_sftp {
 
 	pthread_mutex_t sync_all; /* one at a time; before lock */
 };
+
+/* ---- io_sftp_connection.c: which connection ------------------------------ */
+
+/* The one that has the least to do; its number, for the other. */
+size_t io_sftp_least(struct io_sftp *);
+struct sftp_client *io_sftp_client(struct io_sftp *);
+/* The connection for what ends at an offset of a file: the file's own, or one
+ * on which it is open now as well. */
+size_t io_sftp_choose(struct io_sftp *, struct sftp_file *, uint64_t end);
+/* Begin a request with a file's handle. */
+void io_sftp_begin(struct sftp_writer *, const struct sftp_file *,
+		   size_t connection);
+/* SFTP_OPEN of the file's path on a connection.  0, or -1 with errno. */
+int io_sftp_ask_handle(struct io_sftp *, struct sftp_file *, size_t connection,
+		       int flags, mode_t mode);
 
 /* ---- io_sftp_path.c: names ---------------------------------------------- */
 
@@ -138,8 +172,9 @@ void io_sftp_fill_open(struct io *);
 /* ---- io_sftp_write.c: what is not waited for ---------------------------- */
 
 /* Send a request that begins with the file's handle; its error is kept. */
-int io_sftp_post(struct io_sftp *, struct sftp_file *, uint8_t type,
-		 const struct sftp_writer *body, const void *data, size_t size);
+int io_sftp_post(struct io_sftp *, struct sftp_file *, size_t connection,
+		 uint8_t type, const struct sftp_writer *body, const void *data,
+		 size_t size);
 /* Wait for all that was posted.  0, or -1 with errno: something was lost. */
 int io_sftp_settle(struct io_sftp *);
 /* A name in a folder was made or changed. */
@@ -150,7 +185,10 @@ void io_sftp_fill_write(struct io *);
 
 /* ---- io_sftp_read.c ----------------------------------------------------- */
 
-void io_sftp_forget_ahead(struct io_sftp *, struct sftp_file *);
+/* SFTP_FSTAT.  0, or -1 with errno. */
+int io_sftp_ask_status(struct io_sftp *, const struct sftp_file *,
+		       size_t connection, struct stat *);
+void io_sftp_forget_ahead(struct sftp_file *);
 void io_sftp_fill_read(struct io *);
 
 /* ---- io_sftp_lock.c ----------------------------------------------------- */

@@ -80,53 +80,6 @@ static struct sftp_file *create(const char *path)
 	return NULL;
 }
 
-static uint32_t open_flags(int flags)
-{
-	int access = flags & O_ACCMODE;
-	uint32_t result = access == O_WRONLY ? 0 : SFTP_FLAG_READ;
-
-	if (access != O_RDONLY)
-		result |= SFTP_FLAG_WRITE;
-	if (flags & O_CREAT)
-		result |= SFTP_FLAG_CREATE;
-	if (flags & O_EXCL)
-		result |= SFTP_FLAG_EXCLUSIVE;
-	if (flags & O_TRUNC)
-		result |= SFTP_FLAG_TRUNCATE;
-	return result;
-}
-
-/* SFTP_OPEN.  0, or -1 with errno. */
-static int ask_handle(struct io_sftp *store, struct sftp_file *file, int flags,
-		      mode_t mode)
-{
-	struct sftp_call call = {.expect = SFTP_HANDLE};
-	struct sftp_writer body;
-	struct sftp_reader reader;
-	const uint8_t *handle;
-	int result;
-
-	sftp_begin(&body);
-	sftp_put_text(&body, file->path);
-	sftp_put_u32(&body, open_flags(flags));
-	sftp_put_u32(&body, flags & O_CREAT ? SFTP_ATTR_PERMISSIONS : 0);
-	if (flags & O_CREAT)
-		sftp_put_u32(&body, mode & 07777);
-	result = sftp_ask(store->client, &call, SFTP_OPEN, &body);
-	if (result == 0) {
-		reader = (struct sftp_reader){call.body, call.length, 0};
-		handle = sftp_get_bytes(&reader, &file->handle_length);
-		if (reader.bad || file->handle_length > SFTP_HANDLE_MAX) {
-			errno = EPROTO;
-			result = -1;
-		} else {
-			memcpy(file->handle, handle, file->handle_length);
-		}
-	}
-	free(call.body);
-	return result;
-}
-
 struct sftp_file *io_sftp_open_path(struct io_sftp *store, const char *path,
 				    int flags, mode_t mode)
 {
@@ -137,7 +90,10 @@ struct sftp_file *io_sftp_open_path(struct io_sftp *store, const char *path,
 
 	if (file == NULL)
 		return NULL;
-	if (ask_handle(store, file, flags, mode) == 0) {
+	file->flags = flags;
+	file->first_connection = io_sftp_least(store);
+	if (io_sftp_ask_handle(store, file, file->first_connection, flags,
+			       mode) == 0) {
 		file->fresh = (flags & alone) == alone;
 		if (flags & O_CREAT)
 			io_sftp_note_folder(store, path);
@@ -182,8 +138,10 @@ static struct sftp_file *open_found(struct io_sftp *store, const char *path,
 	if (errno != 0)
 		return NULL;
 	file = io_sftp_open_path(store, path, flags, mode);
-	if (file != NULL)
+	if (file != NULL) {
 		file->known_size = (uint64_t)status->st_size;
+		file->known_time = status->st_mtim.tv_sec;
+	}
 	return file;
 }
 
@@ -316,7 +274,7 @@ static int open_beneath(void *context, int dir, const char *path, int flags,
 void io_sftp_let_go(struct io_sftp *store, struct sftp_file *file)
 {
 	io_sftp_unlock(store, file);
-	io_sftp_forget_ahead(store, file);
+	io_sftp_forget_ahead(file);
 	io_sftp_end(store, file);
 }
 

@@ -64,7 +64,7 @@ int io_sftp_look(struct io_sftp *store, uint8_t type, const char *path,
 
 	sftp_begin(&body);
 	sftp_put_text(&body, path);
-	result = sftp_ask(store->client, &call, type, &body);
+	result = sftp_ask(io_sftp_client(store), &call, type, &body);
 	if (result == 0) {
 		reader = (struct sftp_reader){call.body, call.length, 0};
 		sftp_get_attributes(&reader, status);
@@ -85,7 +85,7 @@ int io_sftp_ask_path(struct io_sftp *store, uint8_t type, const char *path)
 
 	sftp_begin(&body);
 	sftp_put_text(&body, path);
-	return sftp_ask(store->client, &call, type, &body);
+	return sftp_ask(io_sftp_client(store), &call, type, &body);
 }
 
 /* The one name that a reply holds, malloc'd; NULL with errno. */
@@ -111,7 +111,7 @@ static char *ask_name(struct io_sftp *store, uint8_t type, const char *path)
 
 	sftp_begin(&body);
 	sftp_put_text(&body, path);
-	if (sftp_ask(store->client, &call, type, &body) == 0)
+	if (sftp_ask(io_sftp_client(store), &call, type, &body) == 0)
 		name = only_name(&call);
 	free(call.body);
 	return name;
@@ -183,7 +183,8 @@ static int give_names(const struct sftp_call *call,
 }
 
 /* All names of the folder that was opened.  As list. */
-static int read_names(struct io_sftp *store, const struct sftp_call *opened,
+static int read_names(struct sftp_client *client,
+		      const struct sftp_call *opened,
 		      int (*each)(void *, const char *), void *cookie)
 {
 	struct sftp_call close = {.expect = SFTP_STATUS};
@@ -197,7 +198,7 @@ static int read_names(struct io_sftp *store, const struct sftp_call *opened,
 	while (result == 0) {
 		struct sftp_call call = {.expect = SFTP_NAME};
 
-		result = sftp_ask(store->client, &call, SFTP_READDIR, &body);
+		result = sftp_ask(client, &call, SFTP_READDIR, &body);
 		if (result == 0)
 			result = give_names(&call, each, cookie);
 		free(call.body);
@@ -207,7 +208,7 @@ static int read_names(struct io_sftp *store, const struct sftp_call *opened,
 		}
 	}
 	error = errno;
-	sftp_ask(store->client, &close, SFTP_CLOSE, &body);
+	sftp_ask(client, &close, SFTP_CLOSE, &body);
 	errno = error;
 	return result;
 }
@@ -218,6 +219,7 @@ static int list(void *context, int dir, int (*each)(void *, const char *),
 	struct io_sftp *store = context;
 	struct sftp_call call = {.expect = SFTP_HANDLE};
 	struct sftp_writer body;
+	struct sftp_client *client;
 	struct sftp_file *folder;
 	int result;
 
@@ -228,13 +230,14 @@ static int list(void *context, int dir, int (*each)(void *, const char *),
 		return -1;
 	sftp_begin(&body);
 	sftp_put_text(&body, folder->path);
-	result = sftp_ask(store->client, &call, SFTP_OPENDIR, &body);
+	client = io_sftp_client(store);
+	result = sftp_ask(client, &call, SFTP_OPENDIR, &body);
 	if (result == 0 && call.length > 4 + SFTP_HANDLE_MAX) {
 		errno = EPROTO;
 		result = -1;
 	}
 	if (result == 0)
-		result = read_names(store, &call, each, cookie);
+		result = read_names(client, &call, each, cookie);
 	free(call.body);
 	return result;
 }
@@ -291,7 +294,7 @@ static int make_dir_at(void *context, int dir, const char *name, mode_t mode)
 	sftp_put_text(&body, path);
 	sftp_put_u32(&body, SFTP_ATTR_PERMISSIONS);
 	sftp_put_u32(&body, mode & PERMISSIONS);
-	result = sftp_ask(store->client, &call, SFTP_MKDIR, &body);
+	result = sftp_ask(io_sftp_client(store), &call, SFTP_MKDIR, &body);
 	if (result == -1)
 		tell_existing(store, path);
 	else
@@ -310,7 +313,7 @@ int io_sftp_make_link(struct io_sftp *store, const char *path,
 	sftp_begin(&body);
 	sftp_put_text(&body, target);
 	sftp_put_text(&body, path);
-	if (sftp_ask(store->client, &call, SFTP_SYMLINK, &body) == -1)
+	if (sftp_ask(io_sftp_client(store), &call, SFTP_SYMLINK, &body) == -1)
 		return tell_existing(store, path);
 	io_sftp_note_folder(store, path);
 	return 0;
@@ -375,8 +378,8 @@ static int rename_path(struct io_sftp *store, const char *from, const char *to)
 		sftp_put_text(&body, "posix-rename@openssh.com");
 	sftp_put_text(&body, from);
 	sftp_put_text(&body, to);
-	if (sftp_ask(store->client, &call, posix ? SFTP_EXTENDED : SFTP_RENAME,
-		     &body) == 0)
+	if (sftp_ask(io_sftp_client(store), &call,
+		     posix ? SFTP_EXTENDED : SFTP_RENAME, &body) == 0)
 		return 0;
 	explain_rename(store, from, to);
 	return -1;
@@ -452,7 +455,7 @@ static int set_times_at(void *context, int dir, const char *name,
 	sftp_put_u32(&body, SFTP_ATTR_TIMES);
 	sftp_put_u32(&body, seconds);
 	sftp_put_u32(&body, seconds);
-	result = sftp_ask(store->client, &call, SFTP_EXTENDED, &body);
+	result = sftp_ask(io_sftp_client(store), &call, SFTP_EXTENDED, &body);
 	free(path);
 	return result;
 }

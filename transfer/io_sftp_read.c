@@ -14,27 +14,29 @@ static struct sftp_ahead *ring_at(struct sftp_file *file, size_t i)
 	return &file->ahead[(file->first + i) % IO_SFTP_AHEAD];
 }
 
-static void drop_first(struct io_sftp *store, struct sftp_file *file)
+static void drop_first(struct sftp_file *file)
 {
 	struct sftp_ahead *ahead = ring_at(file, 0);
 
-	sftp_wait(store->client, &ahead->call);
+	sftp_wait(ahead->client, &ahead->call);
 	free(ahead->bytes);
 	ahead->bytes = NULL;
 	file->first = (file->first + 1) % IO_SFTP_AHEAD;
 	file->count--;
 }
 
-void io_sftp_forget_ahead(struct io_sftp *store, struct sftp_file *file)
+void io_sftp_forget_ahead(struct sftp_file *file)
 {
 	while (file->count > 0)
-		drop_first(store, file);
+		drop_first(file);
 }
 
 /* Ask for one piece more, of at most size bytes.  0, or -1: no memory. */
 static int ask_more(struct io_sftp *store, struct sftp_file *file, size_t size)
 {
-	const size_t most = sftp_client_read_max(store->client);
+	const size_t connection = io_sftp_choose(store, file, file->next);
+	struct sftp_client *client = store->clients[connection];
+	const size_t most = sftp_client_read_max(client);
 	struct sftp_ahead *ahead = ring_at(file, file->count);
 	struct sftp_writer body;
 
@@ -45,16 +47,17 @@ static int ask_more(struct io_sftp *store, struct sftp_file *file, size_t size)
 		return -1;
 	memset(&ahead->call, 0, sizeof(ahead->call));
 	ahead->call.expect = SFTP_DATA;
+	ahead->call.cost = size;
+	ahead->client = client;
 	ahead->call.room = ahead->bytes;
 	ahead->call.size = size;
 	ahead->offset = file->next;
 	file->next += size;
 	file->count++;
-	sftp_begin(&body);
-	sftp_put_bytes(&body, file->handle, file->handle_length);
+	io_sftp_begin(&body, file, connection);
 	sftp_put_u64(&body, ahead->offset);
 	sftp_put_u32(&body, (uint32_t)size);
-	sftp_send(store->client, &ahead->call, SFTP_READ, &body, NULL, 0);
+	sftp_send(client, &ahead->call, SFTP_READ, &body, NULL, 0);
 	return 0;
 }
 
@@ -75,7 +78,7 @@ static int ask_ahead(struct io_sftp *store, struct sftp_file *file,
 		return -1;
 	if (file->count == 0 || offset < ring_at(file, 0)->offset ||
 	    offset >= file->next) {
-		io_sftp_forget_ahead(store, file);
+		io_sftp_forget_ahead(file);
 		file->next = offset;
 	}
 	while (file->count < IO_SFTP_AHEAD && file->next < end) {
@@ -85,23 +88,23 @@ static int ask_ahead(struct io_sftp *store, struct sftp_file *file,
 	return 0;
 }
 
-static ssize_t give(struct io_sftp *store, struct sftp_file *file, void *bytes,
-		    size_t size, uint64_t offset)
+static ssize_t give(struct sftp_file *file, void *bytes, size_t size,
+		    uint64_t offset)
 {
 	struct sftp_ahead *ahead = ring_at(file, 0);
 	size_t skip = (size_t)(offset - ahead->offset), left;
 
-	if (sftp_wait(store->client, &ahead->call) == -1) {
+	if (sftp_wait(ahead->client, &ahead->call) == -1) {
 		int error = errno;
 
 		/* Also those behind it would not be what is there now. */
-		io_sftp_forget_ahead(store, file);
+		io_sftp_forget_ahead(file);
 		errno = error;
 		return error == 0 ? 0 : -1;
 	}
 	if (skip >= ahead->call.length) {
 		/* It was answered in part: the rest is asked for again. */
-		io_sftp_forget_ahead(store, file);
+		io_sftp_forget_ahead(file);
 		return -2;
 	}
 	left = ahead->call.length - skip;
@@ -110,7 +113,7 @@ static ssize_t give(struct io_sftp *store, struct sftp_file *file, void *bytes,
 	memcpy(bytes, ahead->bytes + skip, left);
 	file->read = offset + left;
 	if (skip + left == ahead->call.size)
-		drop_first(store, file);
+		drop_first(file);
 	return (ssize_t)left;
 }
 
@@ -134,25 +137,24 @@ static ssize_t pread_file(void *context, int descriptor, void *bytes,
 		while (file->count > 0 &&
 		       ring_at(file, 0)->offset + ring_at(file, 0)->call.size <=
 			   (uint64_t)offset)
-			drop_first(store, file);
+			drop_first(file);
 		if (ask_ahead(store, file, (uint64_t)offset, size) == -1)
 			return -1;
-		count = give(store, file, bytes, size, (uint64_t)offset);
+		count = give(file, bytes, size, (uint64_t)offset);
 	} while (count == -2);
 	return count;
 }
 
-static int ask_status(struct io_sftp *store, const struct sftp_file *file,
-		      struct stat *status)
+int io_sftp_ask_status(struct io_sftp *store, const struct sftp_file *file,
+		       size_t connection, struct stat *status)
 {
 	struct sftp_call call = {.expect = SFTP_ATTRS};
 	struct sftp_writer body;
 	struct sftp_reader reader;
 	int result;
 
-	sftp_begin(&body);
-	sftp_put_bytes(&body, file->handle, file->handle_length);
-	result = sftp_ask(store->client, &call, SFTP_FSTAT, &body);
+	io_sftp_begin(&body, file, connection);
+	result = sftp_ask(store->clients[connection], &call, SFTP_FSTAT, &body);
 	if (result == 0) {
 		reader = (struct sftp_reader){call.body, call.length, 0};
 		sftp_get_attributes(&reader, status);
@@ -187,9 +189,11 @@ static int stat_file(void *context, int descriptor, struct stat *status)
 	} else {
 		if (file->changes > 0 && io_sftp_settle(store) == -1)
 			return -1;
-		if (ask_status(store, file, status) == -1)
+		if (io_sftp_ask_status(store, file, file->first_connection,
+				       status) == -1)
 			return -1;
 		file->known_size = (uint64_t)status->st_size;
+		file->known_time = status->st_mtim.tv_sec;
 	}
 	io_sftp_identify(file->path, status);
 	return 0;

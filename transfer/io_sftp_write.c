@@ -21,6 +21,8 @@ struct posted {
 
 static void free_file(struct sftp_file *file)
 {
+	for (size_t i = 0; i < IO_SFTP_CONNECTIONS; i++)
+		free(file->handles[i]);
 	free(file->ahead);
 	free(file->held);
 	free(file->path);
@@ -65,7 +67,8 @@ static void posted_done(struct sftp_call *call)
 	free(posted);
 }
 
-int io_sftp_post(struct io_sftp *store, struct sftp_file *file, uint8_t type,
+int io_sftp_post(struct io_sftp *store, struct sftp_file *file,
+		 size_t connection, uint8_t type,
 		 const struct sftp_writer *body, const void *data, size_t size)
 {
 	struct posted *posted = calloc(1, sizeof(*posted));
@@ -82,6 +85,7 @@ int io_sftp_post(struct io_sftp *store, struct sftp_file *file, uint8_t type,
 	if (error == 0) {
 		posted->call.expect = SFTP_STATUS;
 		posted->call.done = posted_done;
+		posted->call.cost = type == SFTP_EXTENDED ? IO_SFTP_SYNC : 0;
 		posted->store = store;
 		posted->file = file;
 		posted->file_age = file->age;
@@ -91,7 +95,8 @@ int io_sftp_post(struct io_sftp *store, struct sftp_file *file, uint8_t type,
 	}
 	pthread_mutex_unlock(&store->lock);
 	if (error == 0) {
-		sftp_send(store->client, &posted->call, type, body, data, size);
+		sftp_send(store->clients[connection], &posted->call, type, body,
+			  data, size);
 		return 0;
 	}
 	free(posted);
@@ -146,15 +151,26 @@ int io_sftp_settle(struct io_sftp *store)
 
 /* ---- syncs -------------------------------------------------------------- */
 
-static int fsync_handle(struct io_sftp *store, const struct sftp_file *file)
+static void begin_fsync(struct sftp_writer *body, const struct sftp_file *file,
+			size_t connection)
 {
-	struct sftp_call call = {.expect = SFTP_STATUS};
+	const struct sftp_handle *handle = file->handles[connection];
+
+	sftp_begin(body);
+	sftp_put_text(body, "fsync@openssh.com");
+	sftp_put_bytes(body, handle->bytes, handle->length);
+}
+
+/* Best where nobody waits behind it. */
+static int fsync_file(struct io_sftp *store, struct sftp_file *file)
+{
+	struct sftp_call call = {.expect = SFTP_STATUS, .cost = IO_SFTP_SYNC};
+	size_t connection = io_sftp_choose(store, file, file->size);
 	struct sftp_writer body;
 
-	sftp_begin(&body);
-	sftp_put_text(&body, "fsync@openssh.com");
-	sftp_put_bytes(&body, file->handle, file->handle_length);
-	return sftp_ask(store->client, &call, SFTP_EXTENDED, &body);
+	begin_fsync(&body, file, connection);
+	return sftp_ask(store->clients[connection], &call, SFTP_EXTENDED,
+			&body);
 }
 
 /*
@@ -174,7 +190,7 @@ static int sync_folder(struct io_sftp *store, const char *path)
 			       errno == ECONNABORTED || errno == EPIPE
 			   ? -1
 			   : 0;
-	result = fsync_handle(store, file);
+	result = fsync_file(store, file);
 	error = errno;
 	io_sftp_let_go(store, file);
 	errno = error;
@@ -188,8 +204,8 @@ static int add_folder(struct io_sftp *store, char *path)
 
 	if (store->folder_count == store->folder_capacity) {
 		store->folder_capacity = store->folder_capacity * 2 + 16;
-		bigger = realloc(bigger,
-				 store->folder_capacity * sizeof(*bigger));
+		bigger =
+		    realloc(bigger, store->folder_capacity * sizeof(*bigger));
 		if (bigger == NULL)
 			return -1;
 		store->folders = bigger;
@@ -230,7 +246,7 @@ static int sync_file(struct io_sftp *store, struct sftp_file *file)
 	pthread_mutex_unlock(&store->lock);
 	result = settle_file(store, file);
 	if (result == 0 && (store->extensions & SFTP_FSYNC))
-		result = fsync_handle(store, file);
+		result = fsync_file(store, file);
 	pthread_mutex_lock(&store->lock);
 	if (result == -1)
 		note_error(store, file, errno);
@@ -241,22 +257,29 @@ static int sync_file(struct io_sftp *store, struct sftp_file *file)
 }
 
 /*
- * The end of a file's handle.  What was written is not lost by that: it is
- * synced by the server after it, and nobody waits here.
+ * The end of a file's handles.  What was written is not lost by that: it is
+ * synced by the server after it, and nobody waits here, unless it came over
+ * several connections.
  */
 static void post_close(struct io_sftp *store, struct sftp_file *file)
 {
+	const int sync = file->synced < file->changes &&
+			 (store->extensions & SFTP_FSYNC) != 0;
 	struct sftp_writer body;
 
-	if (file->synced < file->changes && (store->extensions & SFTP_FSYNC)) {
-		sftp_begin(&body);
-		sftp_put_text(&body, "fsync@openssh.com");
-		sftp_put_bytes(&body, file->handle, file->handle_length);
-		io_sftp_post(store, file, SFTP_EXTENDED, &body, NULL, 0);
+	if (sync && file->handle_count > 1)
+		settle_file(store, file);
+	if (sync) {
+		begin_fsync(&body, file, file->first_connection);
+		io_sftp_post(store, file, file->first_connection, SFTP_EXTENDED,
+			     &body, NULL, 0);
 	}
-	sftp_begin(&body);
-	sftp_put_bytes(&body, file->handle, file->handle_length);
-	io_sftp_post(store, file, SFTP_CLOSE, &body, NULL, 0);
+	for (size_t i = 0; i < IO_SFTP_CONNECTIONS; i++) {
+		if (file->handles[i] == NULL)
+			continue;
+		io_sftp_begin(&body, file, i);
+		io_sftp_post(store, file, i, SFTP_CLOSE, &body, NULL, 0);
+	}
 }
 
 /* Nobody has the file any more: only requests are out. */
@@ -414,12 +437,26 @@ static void note_change(struct io_sftp *store, struct sftp_file *file)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* 0, or -1 with errno. */
+static int post_write(struct io_sftp *store, struct sftp_file *file,
+		      size_t connection, const void *bytes, size_t size,
+		      uint64_t offset)
+{
+	struct sftp_writer body;
+
+	io_sftp_begin(&body, file, connection);
+	sftp_put_u64(&body, offset);
+	sftp_put_u32(&body, (uint32_t)size);
+	return io_sftp_post(store, file, connection, SFTP_WRITE, &body, bytes,
+			    size);
+}
+
 static ssize_t pwrite_file(void *context, int descriptor, const void *bytes,
 			   size_t size, off_t offset)
 {
 	struct io_sftp *store = context;
-	const size_t most = sftp_client_write_max(store->client);
 	struct sftp_file *file;
+	size_t connection, most;
 
 	if (descriptor < IO_SFTP_FIRST)
 		return io_system()->pwrite(NULL, descriptor, bytes, size,
@@ -428,18 +465,14 @@ static ssize_t pwrite_file(void *context, int descriptor, const void *bytes,
 	if (file == NULL)
 		return -1;
 	note_change(store, file);
-	for (size_t at = 0; at < size;) {
-		size_t length = size - at < most ? size - at : most;
-		struct sftp_writer body;
-
-		sftp_begin(&body);
-		sftp_put_bytes(&body, file->handle, file->handle_length);
-		sftp_put_u64(&body, (uint64_t)offset + at);
-		sftp_put_u32(&body, (uint32_t)length);
-		if (io_sftp_post(store, file, SFTP_WRITE, &body,
-				 (const uint8_t *)bytes + at, length) == -1)
+	connection = io_sftp_choose(store, file, (uint64_t)offset + size);
+	most = sftp_client_write_max(store->clients[connection]);
+	for (size_t at = 0; at < size; at += most) {
+		if (post_write(store, file, connection,
+			       (const uint8_t *)bytes + at,
+			       size - at < most ? size - at : most,
+			       (uint64_t)offset + at) == -1)
 			return -1;
-		at += length;
 	}
 	if ((uint64_t)offset + size > file->size)
 		file->size = (uint64_t)offset + size;
@@ -456,17 +489,24 @@ static int change(struct io_sftp *store, int descriptor,
 
 	if (file == NULL)
 		return -1;
-	sftp_begin(&body);
-	if (file->folder)
+	if (file->folder) {
+		sftp_begin(&body);
 		sftp_put_text(&body, file->path);
-	else
-		sftp_put_bytes(&body, file->handle, file->handle_length);
+	} else {
+		io_sftp_begin(&body, file, file->first_connection);
+	}
 	memcpy(body.bytes + body.length, attributes->bytes, attributes->length);
 	body.length += attributes->length;
 	if (file->folder)
-		return sftp_ask(store->client, &call, SFTP_SETSTAT, &body);
+		return sftp_ask(io_sftp_client(store), &call, SFTP_SETSTAT,
+				&body);
 	note_change(store, file);
-	return io_sftp_post(store, file, SFTP_FSETSTAT, &body, NULL, 0);
+	if (file->handle_count > 1 && settle_file(store, file) == -1)
+		return -1;
+	if (io_sftp_post(store, file, file->first_connection, SFTP_FSETSTAT,
+			 &body, NULL, 0) == -1)
+		return -1;
+	return file->handle_count > 1 ? settle_file(store, file) : 0;
 }
 
 static int truncate_file(void *context, int descriptor, off_t size)

@@ -18,9 +18,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "transfer/greeting.h"
@@ -28,14 +30,19 @@
 
 #define VERSION        3
 #define READ_SIZE      (2 * SFTP_PACKET_MAX)
-#define HEAD_SIZE      9 /* length, type, id */
+#define HEAD_SIZE      9   /* length, type, id */
+#define WAIT_STEP      100 /* milliseconds */
 /* Without limits@openssh.com every server takes so much. */
 #define TRANSFER_LEAST ((size_t)32 << 10)
 /* So that what is in flight is 8 MiB at most. */
 #define TRANSFER_MOST  ((size_t)128 << 10)
 
+/* Each request costs a turn of the server, whatever it brings. */
+#define REQUEST_COST ((size_t)4 << 10)
+
 struct slot {
 	struct sftp_call *call; /* NULL: free */
+	size_t cost;
 	uint32_t count;
 };
 
@@ -51,6 +58,7 @@ struct sftp_client {
 	pthread_cond_t changed;
 	struct slot slots[SFTP_IN_FLIGHT];
 	size_t busy;
+	atomic_size_t load;
 	int dead; /* an errno */
 
 	size_t filled; /* the reader's alone */
@@ -81,6 +89,7 @@ static struct sftp_call *empty(struct sftp_client *client, struct slot *slot)
 	slot->call = NULL;
 	slot->count++;
 	client->busy--;
+	atomic_fetch_sub(&client->load, slot->cost);
 	pthread_cond_broadcast(&client->changed);
 	return call;
 }
@@ -256,7 +265,7 @@ static int write_all(int out, struct iovec *pieces, int count)
 
 /* Take a slot, waiting for one.  0 and *id, or the errno of the connection. */
 static int take_slot(struct sftp_client *client, struct sftp_call *call,
-		     uint32_t *id)
+		     size_t size, uint32_t *id)
 {
 	size_t i = 0;
 	int dead;
@@ -269,6 +278,8 @@ static int take_slot(struct sftp_client *client, struct sftp_call *call,
 		while (client->slots[i].call != NULL)
 			i++;
 		client->slots[i].call = call;
+		client->slots[i].cost = call->cost + size + REQUEST_COST;
+		atomic_fetch_add(&client->load, client->slots[i].cost);
 		client->busy++;
 		*id = client->slots[i].count * SFTP_IN_FLIGHT + (uint32_t)i;
 	}
@@ -297,7 +308,8 @@ void sftp_send(struct sftp_client *client, struct sftp_call *call, uint8_t type,
 	call->finished = 0;
 	call->body = NULL;
 	call->length = 0;
-	error = body->overflow ? ENAMETOOLONG : take_slot(client, call, &id);
+	error =
+	    body->overflow ? ENAMETOOLONG : take_slot(client, call, size, &id);
 	if (error != 0) {
 		fail(client, call, error);
 		return;
@@ -350,6 +362,14 @@ static void note_extension(struct sftp_client *client, const uint8_t *name,
 	}
 }
 
+static uint64_t milliseconds_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
 static int say(char **text, const char *what)
 {
 	*text = strdup(what);
@@ -368,12 +388,25 @@ static int say_noise(struct sftp_client *client, char **text)
 	return -1;
 }
 
+/* Something is there to be read: 0.  -1: it took too long, or is over. */
+static int wait_for_server(const struct sftp_client_config *config)
+{
+	const uint64_t end =
+	    milliseconds_now() + (uint64_t)config->milliseconds;
+	struct pollfd ready = {config->in, POLLIN, 0};
+
+	while (config->over == NULL || !atomic_load(config->over)) {
+		if (poll(&ready, 1, WAIT_STEP) > 0)
+			return 0;
+		if (config->milliseconds > 0 && milliseconds_now() >= end)
+			return -1;
+	}
+	return -1;
+}
+
 /* Read the first packet.  0 and its length, or -1 with *text. */
 static int read_version(struct sftp_client *client, size_t *length, char **text)
 {
-	struct pollfd ready = {client->config.in, POLLIN, 0};
-	int wait = client->config.milliseconds;
-
 	for (;;) {
 		if (client->filled >= SFTP_LENGTH_SIZE) {
 			*length = sftp_decode_u32(client->buffer);
@@ -384,7 +417,7 @@ static int read_version(struct sftp_client *client, size_t *length, char **text)
 			if (client->filled >= SFTP_LENGTH_SIZE + *length)
 				return 0;
 		}
-		if (poll(&ready, 1, wait > 0 ? wait : -1) == 0)
+		if (wait_for_server(&client->config) == -1)
 			return say(text, "the SFTP server does not answer");
 		if (fill(client) != 0)
 			return say(text, "there is no SFTP server");
@@ -453,8 +486,12 @@ struct sftp_client *sftp_client_open(const struct sftp_client_config *config,
 	struct sftp_client *client = calloc(1, sizeof(*client));
 
 	*text = NULL;
-	if (client == NULL)
+	if (client == NULL) {
+		close(config->in);
+		if (config->out != config->in)
+			close(config->out);
 		return NULL;
+	}
 	client->config = *config;
 	client->read_max = client->write_max = TRANSFER_LEAST;
 	pthread_mutex_init(&client->send_lock, NULL);
@@ -469,8 +506,6 @@ struct sftp_client *sftp_client_open(const struct sftp_client_config *config,
 			return client;
 		}
 	}
-	/* The descriptors stay the caller's. */
-	client->config.in = client->config.out = -1;
 	sftp_client_close(client);
 	return NULL;
 }
@@ -487,16 +522,20 @@ void sftp_client_close(struct sftp_client *client)
 	/* The server ends at the end of its input, and so the reader does. */
 	if (client->config.out != client->config.in)
 		close(client->config.out);
-	else if (client->config.out != -1)
+	else
 		shutdown(client->config.out, SHUT_WR);
 	if (client->reading)
 		pthread_join(client->reader, NULL);
-	if (client->config.in != -1)
-		close(client->config.in);
+	close(client->config.in);
 	pthread_cond_destroy(&client->changed);
 	pthread_mutex_destroy(&client->lock);
 	pthread_mutex_destroy(&client->send_lock);
 	free(client);
+}
+
+size_t sftp_client_load(const struct sftp_client *client)
+{
+	return atomic_load(&client->load);
 }
 
 unsigned sftp_client_extensions(const struct sftp_client *client)

@@ -2,6 +2,7 @@
 #ifndef FERRY_TRANSFER_SFTP_CLIENT_H
 #define FERRY_TRANSFER_SFTP_CLIENT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct sftp_call {
 	uint8_t expect; /* SFTP_STATUS, or what a success brings */
 	void *room;     /* of SFTP_DATA: where it goes, */
 	size_t size;    /* and how much at most */
+	size_t
+	    cost; /* of doing it, as a number of bytes; for sftp_client_load */
 	/* Called by the reader's thread, or by who sends when the connection
 	 * is dead; it must not send.  NULL: somebody is in sftp_wait. */
 	void (*done)(struct sftp_call *);
@@ -44,8 +47,9 @@ enum sftp_extension {
 struct sftp_client;
 
 struct sftp_client_config {
-	int in, out;      /* become the client's if it is opened */
+	int in, out;      /* become the client's, even if it is not opened */
 	int milliseconds; /* that the server may take to begin; 0: for ever */
+	const atomic_int *over; /* set: it need not begin; NULL: none */
 	/* The connection is lost; once, before any call fails for it.  Any
 	 * thread.  NULL: nobody wants to know. */
 	void (*down)(void *cookie);
@@ -60,6 +64,8 @@ void sftp_client_close(struct sftp_client *);
 /* End the connection; calls that are out fail.  Any thread. */
 void sftp_client_cut(struct sftp_client *);
 
+/* What the requests that are out cost, the bytes they send with it. */
+size_t sftp_client_load(const struct sftp_client *);
 unsigned sftp_client_extensions(const struct sftp_client *);
 /* So much may one READ or WRITE ask for. */
 size_t sftp_client_read_max(const struct sftp_client *);

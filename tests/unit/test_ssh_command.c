@@ -22,8 +22,8 @@ static char *words_of(const struct options *options,
 	struct ssh_command command;
 	char **argv;
 
-	assert_int_equal(ssh_command_make(&command, options, ssh_options, &far),
-			 0);
+	assert_int_equal(
+	    ssh_command_make(&command, options, ssh_options, &far, 0), 0);
 	argv = ssh_command_argv(&command, (char *)"the command");
 	assert_non_null(argv);
 	text[0] = '\0';
