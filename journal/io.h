@@ -9,6 +9,21 @@
 #include <stdint.h>
 #include <time.h>
 
+/* A small file, whole. */
+struct io_file {
+	const void *bytes;
+	size_t size;
+	mode_t mode; /* bits 0777 */
+	struct timespec times[2];
+};
+
+/* A rename, as rename_at; error: 0 or the errno of it. */
+struct io_rename {
+	int from_dir, to_dir;
+	const char *from, *to;
+	int error;
+};
+
 /*
  * Every call that can fail goes through this table, so that a test can fail
  * the n-th one or crash between any two, and so that another place to keep
@@ -81,6 +96,11 @@ struct io {
 	/* 1: times of files are whole seconds, of 32 bits without a sign;
 	 * others become the nearest. */
 	int whole_seconds;
+
+	/* As io_put and io_rename_all below, for a table that has a quicker way
+	 * than one call after the other; NULL: it has none. */
+	int (*put)(void *, int dir, const char *name, const struct io_file *);
+	void (*rename_all)(void *, struct io_rename *, size_t count);
 };
 
 enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };
@@ -117,6 +137,17 @@ void io_close(struct io *, int descriptor); /* -1 is ignored; keeps errno */
  * "name.new", sync, rename, sync of dir.  0 or -1.
  */
 int io_replace(struct io *, int dir, const char *name, const void *, size_t);
+
+/*
+ * Make a new file that is all there.  What bears the name is removed first, a
+ * folder with all that is in it.  Nothing is synced.  0, or -1 with errno; a
+ * table that is far away may say 0 before it is done: then its failure is that
+ * of the next sync_all.
+ */
+int io_put(struct io *, int dir, const char *name, const struct io_file *);
+
+/* Several renames that do not depend on each other, in any order. */
+void io_rename_all(struct io *, struct io_rename *, size_t count);
 
 /*
  * Remove name beneath dir with all that is in it, following no link.

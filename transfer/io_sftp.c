@@ -19,6 +19,9 @@ static void fill(struct io_sftp *store)
 	io_sftp_fill_write(&store->io);
 	io_sftp_fill_read(&store->io);
 	io_sftp_fill_lock(&store->io);
+	io_sftp_fill_put(&store->io);
+	io_sftp_fill_rename(&store->io);
+	io_sftp_fill_sync(&store->io);
 }
 
 static void release(struct io_sftp *store)
@@ -27,6 +30,7 @@ static void release(struct io_sftp *store)
 		free(store->folders[--store->folder_count]);
 	free(store->folders);
 	free(store->files);
+	io_sftp_cache_free(store->cache);
 	free(store->place);
 	free(store->home);
 	pthread_cond_destroy(&store->changed);
@@ -51,12 +55,13 @@ struct io_sftp *io_sftp_open(const struct io_sftp_config *config, char **text)
 	pthread_cond_init(&store->changed, NULL);
 	store->state_dir = config->state_dir;
 	store->place = strdup(config->place);
+	store->cache = io_sftp_cache_create();
 	fill(store);
 	store->down = config->down;
 	store->cookie = config->cookie;
 	if (io_sftp_add(store, config->in, config->out, config->milliseconds,
 			NULL, text) == -1 ||
-	    store->place == NULL) {
+	    store->place == NULL || store->cache == NULL) {
 		io_sftp_close(store);
 		return NULL;
 	}
@@ -85,6 +90,7 @@ void io_sftp_close(struct io_sftp *store)
 	if (store == NULL)
 		return;
 	io_sftp_settle(store);
+	io_sftp_end_puts(store);
 	for (size_t i = 0; i < store->client_count; i++)
 		sftp_client_close(store->clients[i]);
 	release(store);

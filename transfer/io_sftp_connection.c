@@ -100,8 +100,19 @@ static uint32_t open_flags(int flags)
 	return result;
 }
 
+void io_sftp_begin_open(struct sftp_writer *body, const char *path, int flags,
+			mode_t mode)
+{
+	sftp_begin(body);
+	sftp_put_text(body, path);
+	sftp_put_u32(body, open_flags(flags));
+	sftp_put_u32(body, flags & O_CREAT ? SFTP_ATTR_PERMISSIONS : 0);
+	if (flags & O_CREAT)
+		sftp_put_u32(body, mode & 07777);
+}
+
 /* What a reply holds; NULL with errno. */
-static struct sftp_handle *take_handle(const struct sftp_call *call)
+static struct sftp_handle *read_handle(const struct sftp_call *call)
 {
 	struct sftp_reader reader = {call->body, call->length, 0};
 	struct sftp_handle *handle = calloc(1, sizeof(*handle));
@@ -117,6 +128,14 @@ static struct sftp_handle *take_handle(const struct sftp_call *call)
 	free(handle);
 	errno = EPROTO;
 	return NULL;
+}
+
+int io_sftp_take_handle(struct sftp_file *file, size_t connection,
+			const struct sftp_call *call)
+{
+	file->handles[connection] = read_handle(call);
+	file->handle_count = file->handles[connection] != NULL;
+	return file->handles[connection] != NULL ? 0 : -1;
 }
 
 /* Another thread may have opened it there too: then this one is closed. */
@@ -148,14 +167,9 @@ int io_sftp_ask_handle(struct io_sftp *store, struct sftp_file *file,
 	struct sftp_handle *handle = NULL;
 	struct sftp_writer body;
 
-	sftp_begin(&body);
-	sftp_put_text(&body, file->path);
-	sftp_put_u32(&body, open_flags(flags));
-	sftp_put_u32(&body, flags & O_CREAT ? SFTP_ATTR_PERMISSIONS : 0);
-	if (flags & O_CREAT)
-		sftp_put_u32(&body, mode & 07777);
+	io_sftp_begin_open(&body, file->path, flags, mode);
 	if (sftp_ask(store->clients[connection], &call, SFTP_OPEN, &body) == 0)
-		handle = take_handle(&call);
+		handle = read_handle(&call);
 	free(call.body);
 	if (handle == NULL)
 		return -1;

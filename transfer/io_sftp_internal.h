@@ -55,9 +55,11 @@ struct sftp_file {
 	int settling;  /* one at a time waits for an age */
 	unsigned pins; /* syncs that are running */
 	int error;
-	int told;         /* a call for the descriptor has said error */
-	int closed;       /* the user has no descriptor of it */
-	int ended;        /* its close is sent, or was not needed */
+	int told;   /* a call for the descriptor has said error */
+	int closed; /* the user has no descriptor of it */
+	int ended;  /* its close is sent, or was not needed */
+	int put;    /* io_sftp_put.c makes it: all of it is of the store's */
+	unsigned put_age; /* age of that time */
 	uint64_t changes; /* so many were sent, */
 	uint64_t synced;  /* and so many of them are on the disk */
 
@@ -79,6 +81,11 @@ struct sftp_file {
 	char local_name[48];
 };
 
+struct sftp_put;
+struct sftp_puts {
+	struct sftp_put *first, *last;
+};
+
 struct io_sftp {
 	struct io io; /* context is the store */
 	struct sftp_client *clients[IO_SFTP_CONNECTIONS];
@@ -87,6 +94,7 @@ struct io_sftp {
 	void *cookie;
 	unsigned extensions;
 	char *home;
+	struct sftp_cache *cache;
 	char *place;
 	int state_dir;
 	char owner[33]; /* of what this end locks; "": not known yet */
@@ -103,6 +111,13 @@ struct io_sftp {
 	char **folders;
 	size_t folder_count, folder_capacity;
 
+	/* io_sftp_put.c */
+	struct sftp_puts waiting, opened;
+	size_t put_count, put_bytes, opening;
+	pthread_t putter;
+	int putting; /* the thread is there */
+	int ending;
+
 	pthread_mutex_t sync_all; /* one at a time; before lock */
 };
 
@@ -117,6 +132,13 @@ size_t io_sftp_choose(struct io_sftp *, struct sftp_file *, uint64_t end);
 /* Begin a request with a file's handle. */
 void io_sftp_begin(struct sftp_writer *, const struct sftp_file *,
 		   size_t connection);
+/* The body of SFTP_OPEN. */
+void io_sftp_begin_open(struct sftp_writer *, const char *path, int flags,
+			mode_t mode);
+/* Take the handle that its answer holds, of a file that nobody else has.  0,
+ * or -1 with errno. */
+int io_sftp_take_handle(struct sftp_file *, size_t connection,
+			const struct sftp_call *);
 /* SFTP_OPEN of the file's path on a connection.  0, or -1 with errno. */
 int io_sftp_ask_handle(struct io_sftp *, struct sftp_file *, size_t connection,
 		       int flags, mode_t mode);
@@ -157,10 +179,41 @@ int io_sftp_make_link(struct io_sftp *, const char *path, const char *target);
 char *io_sftp_read_link(struct io_sftp *, const char *path);
 void io_sftp_fill_names(struct io *);
 
+/* ---- io_sftp_rename.c --------------------------------------------------- */
+
+void io_sftp_fill_rename(struct io *);
+
+/*
+ * All names of a folder, but "." and "..", with what the server tells of each
+ * (SFTP_ATTR_*), until one is answered with something else than 0: that, else
+ * 0; -1 with errno.
+ */
+int io_sftp_list(struct io_sftp *, const char *path,
+		 int (*each)(void *, const char *name, const struct stat *,
+			     uint32_t told),
+		 void *cookie);
+
+/* ---- io_sftp_cache.c: names that are known ------------------------------ */
+
+enum sftp_known { SFTP_UNKNOWN, SFTP_ABSENT, SFTP_PRESENT };
+
+struct sftp_cache *io_sftp_cache_create(void); /* NULL: no memory */
+void io_sftp_cache_free(struct sftp_cache *);  /* NULL is fine */
+/* As LSTAT of an absolute path, as far as it is known. */
+enum sftp_known io_sftp_cache_look(struct io_sftp *, const char *path,
+				   struct stat *);
+/* It was not known, and looked for. */
+void io_sftp_cache_looked(struct io_sftp *, const char *path);
+/* We made this folder; we made, renamed or removed what bears this name. */
+void io_sftp_cache_made(struct io_sftp *, const char *path);
+void io_sftp_cache_changed(struct io_sftp *, const char *path);
+
 /* ---- io_sftp_open.c: the table ------------------------------------------ */
 
 /* The file of a descriptor, or NULL with errno. */
 struct sftp_file *io_sftp_file(struct io_sftp *, int descriptor);
+/* Of a path, open nowhere yet.  NULL with errno. */
+struct sftp_file *io_sftp_create(const char *path);
 /* Open by an absolute path, whose parts are checked already.  NULL with errno;
  * the file is in no table. */
 struct sftp_file *io_sftp_open_path(struct io_sftp *, const char *path,
@@ -175,13 +228,34 @@ void io_sftp_fill_open(struct io *);
 int io_sftp_post(struct io_sftp *, struct sftp_file *, size_t connection,
 		 uint8_t type, const struct sftp_writer *body, const void *data,
 		 size_t size);
+/* Bytes, in as many requests as it takes; attributes, as SFTP_FSETSTAT has
+ * them.  0, or -1 with errno. */
+int io_sftp_write(struct io_sftp *, struct sftp_file *, const void *bytes,
+		  size_t size, uint64_t offset);
+int io_sftp_change(struct io_sftp *, struct sftp_file *,
+		   const struct sftp_writer *attributes);
+void io_sftp_note_error(struct io_sftp *, struct sftp_file *, int error);
+/* Its closes are posted: it is freed when all is answered. */
+void io_sftp_ended(struct io_sftp *, struct sftp_file *);
+/* Wait for all that was posted for the file.  0, or -1 with errno. */
+int io_sftp_settle_file(struct io_sftp *, struct sftp_file *);
 /* Wait for all that was posted.  0, or -1 with errno: something was lost. */
 int io_sftp_settle(struct io_sftp *);
+void io_sftp_fill_write(struct io *);
+
+/* ---- io_sftp_sync.c: what is on the disk -------------------------------- */
+
 /* A name in a folder was made or changed. */
 void io_sftp_note_folder(struct io_sftp *, const char *path);
 /* It is in no table any more: what is not synced will be; it frees itself. */
 void io_sftp_end(struct io_sftp *, struct sftp_file *);
-void io_sftp_fill_write(struct io *);
+void io_sftp_fill_sync(struct io *);
+
+/* ---- io_sftp_put.c ------------------------------------------------------ */
+
+/* All jobs are done, or the connection is cut: end the thread. */
+void io_sftp_end_puts(struct io_sftp *);
+void io_sftp_fill_put(struct io *);
 
 /* ---- io_sftp_read.c ----------------------------------------------------- */
 

@@ -65,7 +65,7 @@ static int enter(struct io_sftp *store, struct sftp_file *file)
 	return -1;
 }
 
-static struct sftp_file *create(const char *path)
+struct sftp_file *io_sftp_create(const char *path)
 {
 	struct sftp_file *file = calloc(1, sizeof(*file));
 
@@ -84,7 +84,7 @@ struct sftp_file *io_sftp_open_path(struct io_sftp *store, const char *path,
 				    int flags, mode_t mode)
 {
 	const int alone = O_CREAT | O_EXCL;
-	struct sftp_file *file = create(path);
+	struct sftp_file *file = io_sftp_create(path);
 	struct stat status;
 	int error;
 
@@ -112,7 +112,7 @@ struct sftp_file *io_sftp_open_path(struct io_sftp *store, const char *path,
 
 static struct sftp_file *open_folder(const char *path)
 {
-	struct sftp_file *file = create(path);
+	struct sftp_file *file = io_sftp_create(path);
 
 	if (file != NULL)
 		file->folder = 1;

@@ -140,24 +140,44 @@ static int stat_at(void *context, int dir, const char *name,
 {
 	struct io_sftp *store = context;
 	char *path;
-	int result;
+	int result, error;
 
 	if (dir < IO_SFTP_FIRST)
 		return io_system()->stat_at(NULL, dir, name, status);
 	path = io_sftp_path_at(store, dir, name);
 	if (path == NULL)
 		return -1;
-	result = io_sftp_look(store, SFTP_LSTAT, path, status);
+	switch (io_sftp_cache_look(store, path, status)) {
+	case SFTP_PRESENT:
+		result = 0;
+		break;
+	case SFTP_ABSENT:
+		errno = ENOENT;
+		result = -1;
+		break;
+	default:
+		result = io_sftp_look(store, SFTP_LSTAT, path, status);
+		error = errno;
+		io_sftp_cache_looked(store, path);
+		errno = error;
+	}
 	free(path);
 	return result;
 }
 
-/* The names of one reply.  As list. */
+/* What is done with each name. */
+struct listing {
+	int (*each)(void *, const char *name, const struct stat *,
+		    uint32_t told);
+	void *cookie;
+};
+
+/* The names of one reply.  As io_sftp_list. */
 static int give_names(const struct sftp_call *call,
-		      int (*each)(void *, const char *), void *cookie)
+		      const struct listing *listing)
 {
 	struct sftp_reader reader = {call->body, call->length, 0};
-	uint32_t count = sftp_get_u32(&reader);
+	uint32_t count = sftp_get_u32(&reader), told;
 	int result = 0;
 
 	for (uint32_t i = 0; i < count && result == 0; i++) {
@@ -167,7 +187,7 @@ static int give_names(const struct sftp_call *call,
 		char *name;
 
 		sftp_get_bytes(&reader, &ignored);
-		sftp_get_attributes(&reader, &status);
+		told = sftp_get_attributes(&reader, &status);
 		if (reader.bad || memchr(bytes, '\0', length) != NULL) {
 			errno = EPROTO;
 			return -1;
@@ -176,16 +196,17 @@ static int give_names(const struct sftp_call *call,
 		if (name == NULL)
 			return -1;
 		if (io_sftp_is_name(name))
-			result = each(cookie, name);
+			result =
+			    listing->each(listing->cookie, name, &status, told);
 		free(name);
 	}
 	return result;
 }
 
-/* All names of the folder that was opened.  As list. */
+/* All names of the folder that was opened.  As io_sftp_list. */
 static int read_names(struct sftp_client *client,
 		      const struct sftp_call *opened,
-		      int (*each)(void *, const char *), void *cookie)
+		      const struct listing *listing)
 {
 	struct sftp_call close = {.expect = SFTP_STATUS};
 	struct sftp_writer body;
@@ -200,7 +221,7 @@ static int read_names(struct sftp_client *client,
 
 		result = sftp_ask(client, &call, SFTP_READDIR, &body);
 		if (result == 0)
-			result = give_names(&call, each, cookie);
+			result = give_names(&call, listing);
 		free(call.body);
 		if (result == -1 && call.error == SFTP_END) {
 			result = 0;
@@ -213,33 +234,58 @@ static int read_names(struct sftp_client *client,
 	return result;
 }
 
-static int list(void *context, int dir, int (*each)(void *, const char *),
-		void *cookie)
+int io_sftp_list(struct io_sftp *store, const char *path,
+		 int (*each)(void *, const char *name, const struct stat *,
+			     uint32_t told),
+		 void *cookie)
 {
-	struct io_sftp *store = context;
+	const struct listing listing = {each, cookie};
+	struct sftp_client *client = io_sftp_client(store);
 	struct sftp_call call = {.expect = SFTP_HANDLE};
 	struct sftp_writer body;
-	struct sftp_client *client;
-	struct sftp_file *folder;
 	int result;
 
-	if (dir < IO_SFTP_FIRST)
-		return io_system()->list(NULL, dir, each, cookie);
-	folder = io_sftp_file(store, dir);
-	if (folder == NULL)
-		return -1;
 	sftp_begin(&body);
-	sftp_put_text(&body, folder->path);
-	client = io_sftp_client(store);
+	sftp_put_text(&body, path);
 	result = sftp_ask(client, &call, SFTP_OPENDIR, &body);
 	if (result == 0 && call.length > 4 + SFTP_HANDLE_MAX) {
 		errno = EPROTO;
 		result = -1;
 	}
 	if (result == 0)
-		result = read_names(client, &call, each, cookie);
+		result = read_names(client, &call, &listing);
 	free(call.body);
 	return result;
+}
+
+/* A caller of io->list. */
+struct plain_listing {
+	int (*each)(void *, const char *);
+	void *cookie;
+};
+
+static int give_plain(void *cookie, const char *name, const struct stat *status,
+		      uint32_t told)
+{
+	const struct plain_listing *plain = cookie;
+
+	(void)status;
+	(void)told;
+	return plain->each(plain->cookie, name);
+}
+
+static int list(void *context, int dir, int (*each)(void *, const char *),
+		void *cookie)
+{
+	struct plain_listing plain = {each, cookie};
+	struct sftp_file *folder;
+
+	if (dir < IO_SFTP_FIRST)
+		return io_system()->list(NULL, dir, each, cookie);
+	folder = io_sftp_file(context, dir);
+	if (folder == NULL)
+		return -1;
+	return io_sftp_list(context, folder->path, give_plain, &plain);
 }
 
 static ssize_t read_link_at(void *context, int dir, const char *name,
@@ -295,10 +341,12 @@ static int make_dir_at(void *context, int dir, const char *name, mode_t mode)
 	sftp_put_u32(&body, SFTP_ATTR_PERMISSIONS);
 	sftp_put_u32(&body, mode & PERMISSIONS);
 	result = sftp_ask(io_sftp_client(store), &call, SFTP_MKDIR, &body);
-	if (result == -1)
+	if (result == -1) {
 		tell_existing(store, path);
-	else
+	} else {
 		io_sftp_note_folder(store, path);
+		io_sftp_cache_made(store, path);
+	}
 	free(path);
 	return result;
 }
@@ -333,75 +381,6 @@ static int make_link_at(void *context, int dir, const char *name,
 		return -1;
 	result = io_sftp_make_link(store, path, target);
 	free(path);
-	return result;
-}
-
-/* What a plain rename, which replaces nothing, would be refused for. */
-static int clear_place(struct io_sftp *store, const char *to)
-{
-	struct stat status;
-
-	if (io_sftp_look(store, SFTP_LSTAT, to, &status) == -1)
-		return errno == ENOENT ? 0 : -1;
-	if (S_ISLNK(status.st_mode) || strstr(to, "/.ferry/") != NULL)
-		return io_sftp_ask_path(store, SFTP_REMOVE, to);
-	errno = S_ISDIR(status.st_mode) ? EISDIR : ENOTUNIQ;
-	return -1;
-}
-
-/* What a failure was: another file system there has no code of its own. */
-static void explain_rename(struct io_sftp *store, const char *from,
-			   const char *to)
-{
-	struct stat status;
-
-	if (errno != EIO)
-		return;
-	if (io_sftp_look(store, SFTP_LSTAT, from, &status) == -1)
-		return;
-	errno = io_sftp_look(store, SFTP_LSTAT, to, &status) == 0 &&
-			S_ISDIR(status.st_mode)
-		    ? EISDIR
-		    : EXDEV;
-}
-
-static int rename_path(struct io_sftp *store, const char *from, const char *to)
-{
-	struct sftp_call call = {.expect = SFTP_STATUS};
-	struct sftp_writer body;
-	int posix = (store->extensions & SFTP_POSIX_RENAME) != 0;
-
-	if (!posix && clear_place(store, to) == -1)
-		return -1;
-	sftp_begin(&body);
-	if (posix)
-		sftp_put_text(&body, "posix-rename@openssh.com");
-	sftp_put_text(&body, from);
-	sftp_put_text(&body, to);
-	if (sftp_ask(io_sftp_client(store), &call,
-		     posix ? SFTP_EXTENDED : SFTP_RENAME, &body) == 0)
-		return 0;
-	explain_rename(store, from, to);
-	return -1;
-}
-
-static int rename_at(void *context, int from_dir, const char *from, int to_dir,
-		     const char *to)
-{
-	struct io_sftp *store = context;
-	char *old, *new;
-	int result = -1;
-
-	if (from_dir < IO_SFTP_FIRST)
-		return io_system()->rename_at(NULL, from_dir, from, to_dir, to);
-	old = io_sftp_path_at(store, from_dir, from);
-	new = io_sftp_path_at(store, to_dir, to);
-	if (old != NULL && new != NULL)
-		result = rename_path(store, old, new);
-	if (result == 0)
-		io_sftp_note_folder(store, new);
-	free(old);
-	free(new);
 	return result;
 }
 
@@ -467,7 +446,6 @@ void io_sftp_fill_names(struct io *io)
 	io->read_link_at = read_link_at;
 	io->make_dir_at = make_dir_at;
 	io->make_link_at = make_link_at;
-	io->rename_at = rename_at;
 	io->unlink_at = unlink_at;
 	io->set_times_at = set_times_at;
 }

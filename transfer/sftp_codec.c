@@ -100,7 +100,7 @@ const uint8_t *sftp_get_bytes(struct sftp_reader *reader, size_t *length)
 	return (const uint8_t *)"";
 }
 
-void sftp_get_attributes(struct sftp_reader *reader, struct stat *status)
+uint32_t sftp_get_attributes(struct sftp_reader *reader, struct stat *status)
 {
 	uint32_t flags = sftp_get_u32(reader), count;
 	size_t length;
@@ -125,13 +125,12 @@ void sftp_get_attributes(struct sftp_reader *reader, struct stat *status)
 		status->st_atim.tv_sec = (time_t)sftp_get_u32(reader);
 		status->st_mtim.tv_sec = (time_t)sftp_get_u32(reader);
 	}
-	if (!(flags & SFTP_ATTR_EXTENDED))
-		return;
-	count = sftp_get_u32(reader);
+	count = flags & SFTP_ATTR_EXTENDED ? sftp_get_u32(reader) : 0;
 	for (uint32_t i = 0; i < count && !reader->bad; i++) {
 		sftp_get_bytes(reader, &length);
 		sftp_get_bytes(reader, &length);
 	}
+	return flags;
 }
 
 int sftp_status_errno(uint32_t status)

@@ -83,8 +83,8 @@ uint64_t sftp_get_u64(struct sftp_reader *);
 /* Points into the body. */
 const uint8_t *sftp_get_bytes(struct sftp_reader *, size_t *length);
 /* Fills in size, owner, mode and times, as far as the server tells; one link,
- * and neither inode nor device. */
-void sftp_get_attributes(struct sftp_reader *, struct stat *);
+ * and neither inode nor device.  What it told: SFTP_ATTR_*. */
+uint32_t sftp_get_attributes(struct sftp_reader *, struct stat *);
 
 /* The errno of a status code; SFTP_END (-1) for the end. */
 int sftp_status_errno(uint32_t status);

@@ -56,7 +56,7 @@ void target_fault(const struct target *target, struct task *task,
 	free(shown);
 }
 
-static void entry_times(const struct entry *entry, struct timespec times[2])
+void target_times(const struct entry *entry, struct timespec times[2])
 {
 	times[0].tv_sec = 0;
 	times[0].tv_nsec = UTIME_OMIT;
@@ -69,7 +69,7 @@ int target_set_times(const struct target *target, int descriptor,
 {
 	struct timespec times[2];
 
-	entry_times(entry, times);
+	target_times(entry, times);
 	return target->io->set_times(target->io->context, descriptor, times);
 }
 
@@ -78,7 +78,7 @@ int target_set_times_at(const struct target *target, int dir, const char *name,
 {
 	struct timespec times[2];
 
-	entry_times(entry, times);
+	target_times(entry, times);
 	return target->io->set_times_at(target->io->context, dir, name, times);
 }
 

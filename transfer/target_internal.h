@@ -114,6 +114,8 @@ void target_staged_name(const char *path, char name[TARGET_NAME_SIZE]);
 /* The task failed at this entry; see fault_task. */
 void target_fault(const struct target *, struct task *, const struct entry *,
 		  const char *what, int error);
+/* The times that an entry is to have, as set_times wants them. */
+void target_times(const struct entry *, struct timespec times[2]);
 /* 0, or -1 with errno: times as the entry has them. */
 int target_set_times(const struct target *, int descriptor,
 		     const struct entry *);

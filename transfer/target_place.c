@@ -18,6 +18,9 @@
 
 #include "transfer/target_internal.h"
 
+/* So many renames are asked for at once. */
+#define PLACE_MAX 64
+
 static void fail(struct target *target, struct task *task,
 		 struct place_item *item, const char *what, int error)
 {
@@ -116,6 +119,32 @@ static int is_there(struct target *target, const struct entry *entry,
 	       target_is_same(target, entry, &status);
 }
 
+/* The rename of what is staged for path did not work: another way?  0, or -1
+ * with errno. */
+static int move_anyhow(struct target *target, const struct entry *entry,
+		       const char *path, const char *staged, int error)
+{
+	struct io *io = target->io;
+	const char *name;
+	int folder = folder_cache_parent(target->placed, path, &name);
+
+	errno = error;
+	if (error == EXDEV)
+		return target_rename_across(target, entry, staged, folder,
+					    name);
+	if (error != ENOENT)
+		return -1;
+	if (is_there(target, entry, folder, name))
+		return 0;
+	/* Or the folder that is kept open was removed; another may be there. */
+	folder_cache_forget(target->placed);
+	folder = folder_cache_parent(target->placed, path, &name);
+	if (folder == -1)
+		return -1;
+	return io->rename_at(io->context, target->staging, staged, folder,
+			     name);
+}
+
 /* Rename what is staged for path.  0, or -1 with errno. */
 static int move(struct target *target, const struct entry *entry,
 		const char *path, const char *staged)
@@ -127,35 +156,80 @@ static int move(struct target *target, const struct entry *entry,
 	if (folder == -1)
 		return -1;
 	if (io->rename_at(io->context, target->staging, staged, folder, name) ==
-	    0)
-		goto note;
-	if (errno == EXDEV)
-		return target_rename_across(target, entry, staged, folder,
-					    name);
-	if (errno != ENOENT)
+		-1 &&
+	    move_anyhow(target, entry, path, staged, errno) == -1)
 		return -1;
-	if (is_there(target, entry, folder, name))
-		goto note;
-	/* Or the folder that is kept open was removed; another may be there. */
-	folder_cache_forget(target->placed);
-	folder = folder_cache_parent(target->placed, path, &name);
-	if (folder == -1 || io->rename_at(io->context, target->staging, staged,
-					  folder, name) == -1)
-		return -1;
-
-note:
 	target_note_renamed(target, path, folder_cache_parent_length(path));
 	return 0;
 }
 
-static int place_file(struct target *target, struct place_item *item,
-		      const char *path)
+static int is_staged(const struct place_item *item)
 {
-	char staged[TARGET_NAME_SIZE];
+	return item->text == NULL && item->entry->type == ENTRY_FILE &&
+	       !item->in_place;
+}
 
-	target_descriptor_close(target, item->staged);
-	target_staged_name(path, staged);
-	return move(target, item->entry, path, staged);
+/* Files that go to one folder. */
+struct placing {
+	struct io_rename renames[PLACE_MAX];
+	char staged[PLACE_MAX][TARGET_NAME_SIZE];
+	size_t count;
+};
+
+/* From the first of these items on: as many as go to its folder. */
+static void gather(struct target *target, struct placing *placing,
+		   struct place_item *items, size_t count)
+{
+	const char *first = target_path(target, items[0].entry), *name;
+	const size_t length = folder_cache_parent_length(first);
+	int folder = folder_cache_parent(target->placed, first, &name);
+	int error = errno;
+
+	for (placing->count = 0; placing->count < count; placing->count++) {
+		const size_t i = placing->count;
+		const char *path = target_path(target, items[i].entry);
+
+		if (i == PLACE_MAX || !is_staged(&items[i]) || path == NULL ||
+		    folder_cache_parent_length(path) != length ||
+		    memcmp(path, first, length) != 0)
+			break;
+		target_descriptor_close(target, items[i].staged);
+		target_staged_name(path, placing->staged[i]);
+		placing->renames[i] = (struct io_rename){
+		    .from_dir = target->staging,
+		    .to_dir = folder,
+		    .from = placing->staged[i],
+		    .to = length == 0 ? path : path + length + 1,
+		    .error = folder == -1 ? error : 0,
+		};
+	}
+}
+
+/* How many of the items it took: the files that go to the first one's folder,
+ * which are renamed together. */
+static size_t place_files(struct target *target, struct task *task,
+			  struct place_item *items, size_t count)
+{
+	struct placing placing;
+
+	gather(target, &placing, items, count);
+	if (placing.renames[0].to_dir != -1)
+		io_rename_all(target->io, placing.renames, placing.count);
+	for (size_t i = 0; i < placing.count; i++) {
+		const char *path = target_path(target, items[i].entry);
+		int error = placing.renames[i].error;
+
+		if (error == 0 || (placing.renames[0].to_dir != -1 &&
+				   move_anyhow(target, items[i].entry, path,
+					       placing.staged[i], error) == 0))
+			target_note_renamed(target, path,
+					    folder_cache_parent_length(path));
+		else
+			fail(target, task, &items[i],
+			     "cannot be put in its place",
+			     placing.renames[0].to_dir == -1 ? error : errno);
+	}
+	return placing.count;
 }
 
 static int place_link(struct target *target, struct place_item *item,
@@ -247,8 +321,6 @@ static void place_one(struct target *target, struct task *task,
 		errno = EPERM;
 	} else if (item->entry->type == ENTRY_LINK) {
 		result = place_link(target, item, path);
-	} else if (item->entry->type == ENTRY_FILE && !item->in_place) {
-		result = place_file(target, item, path);
 	} else {
 		what = "cannot set its attributes";
 		result = finish_in_place(target, item, path);
@@ -265,7 +337,14 @@ void target_place(struct target *target, struct task *task)
 	struct task_place *place = task->place;
 
 	dress_all(target, task);
-	for (size_t i = 0; i < place->count && task->error == 0; i++)
-		if (place->items[i].text == NULL)
-			place_one(target, task, &place->items[i]);
+	for (size_t i = 0; i < place->count && task->error == 0;) {
+		struct place_item *item = &place->items[i];
+
+		if (is_staged(item) && target_path(target, item->entry) != NULL)
+			i += place_files(target, task, item, place->count - i);
+		else if (item->text == NULL)
+			place_one(target, task, &place->items[i++]);
+		else
+			i++;
+	}
 }

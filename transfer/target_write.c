@@ -118,52 +118,33 @@ static int write_leaf(struct target *target, const struct task_write *write,
 	return 0;
 }
 
-/* A file is made with its mode, if that lets us write, and has it unless the
- * umask or an access control list was in the way. */
-static int give_mode(struct target *target, int file, mode_t mode)
-{
-	struct io *io = target->io;
-	struct stat status;
-
-	if (io->stat(io->context, file, &status) == 0 &&
-	    (status.st_mode & 07777) == mode)
-		return 0;
-	return io->set_mode(io->context, file, mode);
-}
-
 /* A file of one chunk, or none: all of it. */
 static int write_whole(struct target *target, const struct task_write *write,
 		       const uint8_t *data)
 {
-	struct io *io = target->io;
 	const struct entry *entry = write->entry;
 	const char *path = target_path(target, entry);
-	const mode_t mode = target_mode(entry);
-	const mode_t at_first = (mode & 0600) == 0600 ? mode : 0600;
+	struct io_file file = {
+	    .bytes = data,
+	    .size = write->length,
+	    .mode = target_mode(entry),
+	};
 	char name[TARGET_NAME_SIZE];
-	int file, result = -1;
 
 	if (path == NULL) {
 		errno = EPERM;
 		return -1;
 	}
 	target_staged_name(path, name);
-	file = create(target, name, at_first);
-	if (file == -1 && errno == EEXIST && clear(target, entry, name) == 0)
-		file = create(target, name, at_first);
-	if (file == -1)
+	target_times(entry, file.times);
+	/* What was staged under that name goes. */
+	target_forget_bases(target, entry->index);
+	if (io_put(target->io, target->staging, name, &file) == -1)
 		return -1;
-	if (write_leaf(target, write, file, data) == -1 ||
-	    give_mode(target, file, mode) == -1 ||
-	    target_set_times(target, file, entry) == -1)
-		goto close_file;
+	atomic_store(&target->staged_made, 1);
 	write->staged->unsynced = 1;
 	write->staged->dressed = 1;
-	result = 0;
-
-close_file:
-	io_close(io, file);
-	return result;
+	return 0;
 }
 
 /*

@@ -333,7 +333,9 @@ void disk_io_init(struct disk *disk)
 					disk_clock,
 					disk_wall,
 					disk_random,
-					0};
+					0,
+					NULL,
+					NULL};
 
 	disk->io = table;
 	disk->io.context = disk;

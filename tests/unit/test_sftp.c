@@ -225,7 +225,7 @@ struct push {
 	struct io_sftp *store;
 	pthread_t agent;
 	int lane, other, running;
-	int state_dir; /* of the locks */
+	int state_dir; /* of the locks: what one run left is the next one's */
 	uint8_t nonce[16];
 };
 
@@ -250,8 +250,10 @@ static int connect_push(void *cookie, struct inbox *inbox, uint32_t id,
 			const char *nonce, struct lane_result *result)
 {
 	struct push *push = cookie;
-	struct io_sftp_config config = {
-	    .place = "test", .state_dir = -1, .down = down, .cookie = push};
+	struct io_sftp_config config = {.place = "test",
+					.state_dir = push->state_dir,
+					.down = down,
+					.cookie = push};
 	int pair[2];
 	char *text;
 
