@@ -179,6 +179,13 @@ static int connect_further(void *cookie, unsigned kind, struct inbox *inbox,
 				   over, result);
 }
 
+static uint64_t round_trip(void *cookie)
+{
+	const struct connection *connection = cookie;
+
+	return connect_sftp_round_trip(connection->sftp);
+}
+
 static int provide(void *cookie)
 {
 	struct connection *connection = cookie;
@@ -201,6 +208,7 @@ struct transfer_carrier connect_carrier(const struct connection *connection)
 	if (connection->sftp != NULL) {
 		carrier.lanes = (int)connection->options->lanes;
 		carrier.kinds = carrier.lanes == 1 ? 0 : 1;
+		carrier.round_trip = round_trip;
 	}
 	/* A socket on this machine is as fast as several. */
 	if (connection->ssh == NULL)

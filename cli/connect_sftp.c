@@ -358,3 +358,8 @@ int connect_sftp_further(struct connect_sftp *connect, struct inbox *inbox,
 	memset(result, 0, sizeof(*result));
 	return make_lane(connect, inbox, id, nonce, over, result);
 }
+
+uint64_t connect_sftp_round_trip(const struct connect_sftp *connect)
+{
+	return connect->store == NULL ? 0 : io_sftp_round_trip(connect->store);
+}

@@ -27,6 +27,9 @@ void connect_sftp_free(struct connect_sftp *);
 int connect_sftp_lane(struct connect_sftp *, struct inbox *, uint32_t id,
 		      const char *nonce, struct lane_result *);
 
+/* As round_trip of transfer_carrier, of the server that is connected. */
+uint64_t connect_sftp_round_trip(const struct connect_sftp *);
+
 /* As further of transfer_carrier: one connection more to the same server. */
 int connect_sftp_further(struct connect_sftp *, struct inbox *, uint32_t id,
 			 const char *nonce, const atomic_int *over,

@@ -42,6 +42,7 @@ static void release(struct io_sftp *store)
 struct io_sftp *io_sftp_open(const struct io_sftp_config *config, char **text)
 {
 	struct io_sftp *store = calloc(1, sizeof(*store));
+	uint64_t began;
 
 	*text = NULL;
 	if (store == NULL) {
@@ -65,11 +66,18 @@ struct io_sftp *io_sftp_open(const struct io_sftp_config *config, char **text)
 		io_sftp_close(store);
 		return NULL;
 	}
+	began = store->io.clock(NULL);
 	/* Should it fail, so does all that begins there. */
 	store->home = io_sftp_real_path(store, ".");
+	store->round_trip = store->io.clock(NULL) - began;
 	if (store->home == NULL)
 		store->home = strdup("/");
 	return store;
+}
+
+uint64_t io_sftp_round_trip(const struct io_sftp *store)
+{
+	return store->round_trip;
 }
 
 struct io *io_sftp_io(struct io_sftp *store)

@@ -57,6 +57,8 @@ struct io_sftp *io_sftp_open(const struct io_sftp_config *, char **text);
  */
 int io_sftp_add(struct io_sftp *, int in, int out, int milliseconds,
 		const atomic_int *over, char **text);
+/* What the first question took, in nanoseconds. */
+uint64_t io_sftp_round_trip(const struct io_sftp *);
 /* Valid until io_sftp_close. */
 struct io *io_sftp_io(struct io_sftp *);
 /* The connection is of no use any more: all calls fail.  Any thread. */

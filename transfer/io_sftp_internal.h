@@ -94,6 +94,7 @@ struct io_sftp {
 	void *cookie;
 	unsigned extensions;
 	char *home;
+	uint64_t round_trip; /* nanoseconds */
 	struct sftp_cache *cache;
 	char *place;
 	int state_dir;

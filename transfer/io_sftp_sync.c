@@ -20,16 +20,67 @@ static void begin_fsync(struct sftp_writer *body, const struct sftp_file *file,
 	sftp_put_bytes(body, handle->bytes, handle->length);
 }
 
-/* Best where nobody waits behind it. */
-static int fsync_file(struct io_sftp *store, struct sftp_file *file)
+/* Ask for the sync of a file: best where nobody waits behind it. */
+static struct sftp_client *send_fsync(struct io_sftp *store,
+				      struct sftp_file *file,
+				      struct sftp_call *call)
 {
-	struct sftp_call call = {.expect = SFTP_STATUS, .cost = IO_SFTP_SYNC};
-	size_t connection = io_sftp_choose(store, file, file->size);
+	const size_t connection = io_sftp_choose(store, file, file->size);
+	struct sftp_client *client = store->clients[connection];
 	struct sftp_writer body;
 
+	memset(call, 0, sizeof(*call));
+	call->expect = SFTP_STATUS;
+	call->cost = IO_SFTP_SYNC;
 	begin_fsync(&body, file, connection);
-	return sftp_ask(store->clients[connection], &call, SFTP_EXTENDED,
-			&body);
+	sftp_send(client, call, SFTP_EXTENDED, &body, NULL, 0);
+	return client;
+}
+
+static int fsync_file(struct io_sftp *store, struct sftp_file *file)
+{
+	struct sftp_call call;
+	struct sftp_client *client = send_fsync(store, file, &call);
+
+	return sftp_wait(client, &call);
+}
+
+/* 1: all that is sent for it goes over one connection, where a sync may be
+ * sent right behind it. */
+static int goes_one_way(struct io_sftp *store, const struct sftp_file *file)
+{
+	return file->handle_count == 1 &&
+	       (file->size <= IO_SFTP_SPREAD ||
+		atomic_load(&store->client_count) == 1);
+}
+
+/* All that was sent is answered, and on the disk.  0, or -1 with errno. */
+static int settle_and_fsync(struct io_sftp *store, struct sftp_file *file)
+{
+	struct sftp_client *client;
+	struct sftp_call call;
+	int result, error;
+
+	if (!(store->extensions & SFTP_FSYNC))
+		return io_sftp_settle_file(store, file);
+	if (!goes_one_way(store, file))
+		return io_sftp_settle_file(store, file) == -1
+			   ? -1
+			   : fsync_file(store, file);
+	client = send_fsync(store, file, &call);
+	result = io_sftp_settle_file(store, file);
+	error = errno;
+	if (sftp_wait(client, &call) == -1)
+		return -1;
+	errno = error;
+	return result;
+}
+
+/* The connection is lost: anything else says something about the file. */
+static int is_loss(int error)
+{
+	return error == EPROTO || error == ECONNRESET ||
+	       error == ECONNABORTED || error == EPIPE;
 }
 
 /*
@@ -45,15 +96,26 @@ static int sync_folder(struct io_sftp *store, const char *path)
 		return 0;
 	file = io_sftp_open_path(store, path, O_RDONLY, 0);
 	if (file == NULL)
-		return errno == EPROTO || errno == ECONNRESET ||
-			       errno == ECONNABORTED || errno == EPIPE
-			   ? -1
-			   : 0;
+		return is_loss(errno) ? -1 : 0;
 	result = fsync_file(store, file);
 	error = errno;
 	io_sftp_let_go(store, file);
 	errno = error;
 	return result;
+}
+
+/* The same for one that is open: its handle is kept for the next time. */
+static int sync_open_folder(struct io_sftp *store, struct sftp_file *folder)
+{
+	if (!(store->extensions & SFTP_FSYNC))
+		return 0;
+	if (folder->handle_count == 0) {
+		folder->first_connection = io_sftp_least(store);
+		if (io_sftp_ask_handle(store, folder, folder->first_connection,
+				       O_RDONLY, 0) == -1)
+			return is_loss(errno) ? -1 : 0;
+	}
+	return fsync_file(store, folder);
 }
 
 /* Under the store's lock.  0, or -1: no memory. */
@@ -104,9 +166,7 @@ static int sync_file(struct io_sftp *store, struct sftp_file *file)
 	pthread_mutex_lock(&store->lock);
 	changes = file->changes;
 	pthread_mutex_unlock(&store->lock);
-	result = io_sftp_settle_file(store, file);
-	if (result == 0 && (store->extensions & SFTP_FSYNC))
-		result = fsync_file(store, file);
+	result = settle_and_fsync(store, file);
 	if (result == -1) {
 		io_sftp_note_error(store, file, errno);
 		return -1;
@@ -147,8 +207,7 @@ static void post_close(struct io_sftp *store, struct sftp_file *file)
 /* Nobody has the file any more: only requests are out. */
 static void end_file(struct io_sftp *store, struct sftp_file *file)
 {
-	if (!file->folder)
-		post_close(store, file);
+	post_close(store, file);
 	io_sftp_ended(store, file);
 }
 
@@ -266,7 +325,7 @@ static int sync_one(void *context, int descriptor)
 	if (file == NULL)
 		return -1;
 	if (file->folder)
-		return sync_folder(store, file->path);
+		return sync_open_folder(store, file);
 	result = sync_file(store, file);
 	if (result == -1) {
 		pthread_mutex_lock(&store->lock);

@@ -171,6 +171,8 @@ int io_sftp_settle(struct io_sftp *store)
 
 /* ---- writes and attributes ---------------------------------------------- */
 
+/* Something is about to be sent, so that its error counts; and it has been, so
+ * that a sync which began between the two does not. */
 static void note_change(struct io_sftp *store, struct sftp_file *file)
 {
 	pthread_mutex_lock(&store->lock);
@@ -205,6 +207,7 @@ int io_sftp_write(struct io_sftp *store, struct sftp_file *file,
 			size - at < most ? size - at : most, offset + at) == -1)
 			return -1;
 	}
+	note_change(store, file);
 	if (offset + size > file->size)
 		file->size = offset + size;
 	return 0;
@@ -239,6 +242,7 @@ int io_sftp_change(struct io_sftp *store, struct sftp_file *file,
 	if (io_sftp_post(store, file, file->first_connection, SFTP_FSETSTAT,
 			 &body, NULL, 0) == -1)
 		return -1;
+	note_change(store, file);
 	return file->handle_count > 1 ? io_sftp_settle_file(store, file) : 0;
 }
 

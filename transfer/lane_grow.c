@@ -334,12 +334,18 @@ static int new_frame(struct lane_grow *grow, struct engine_event *event)
 
 static void take_token(struct lane_grow *grow, const struct frame *frame)
 {
+	const struct transfer_carrier *carrier = grow->carrier;
+	uint64_t files = carrier->round_trip == NULL
+			     ? 0
+			     : carrier->round_trip(carrier->cookie);
 	int given = 0;
 
 	if (message_lanes_decode(frame, grow->token, &given) == -1)
 		given = 0;
 	grow->door = given ? DOOR_OPEN : DOOR_NONE;
 	grow->view.round_trip = grow->view.now - grow->asked;
+	if (grow->view.round_trip < files)
+		grow->view.round_trip = files;
 }
 
 /* A frame, or the end, before we have said anything: an agent does not speak

@@ -60,6 +60,9 @@ struct transfer_carrier {
 	int (*further)(void *, unsigned kind, struct inbox *, uint32_t id,
 		       const char *nonce, const atomic_int *over,
 		       struct lane_result *);
+	/* How far the files are, in nanoseconds, where that is further than the
+	 * agent.  NULL: they are where it is. */
+	uint64_t (*round_trip)(void *);
 	/* After a try that found no ferry there, nor ever one before: 1 if
 	 * the next connect brings one.  NULL: it cannot. */
 	int (*provide)(void *);
