@@ -15,7 +15,9 @@
 #include "tests/sim/story.h"
 #include "tests/unit/sanitizer.h"
 
-#if SANITIZE_ADDRESS || SANITIZE_THREAD
+#if SANITIZE_THREAD
+#define STRIDE 17
+#elif SANITIZE_ADDRESS
 #define STRIDE 5
 #else
 #define STRIDE 1
