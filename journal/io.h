@@ -101,6 +101,11 @@ struct io {
 	 * than one call after the other; NULL: it has none. */
 	int (*put)(void *, int dir, const char *name, const struct io_file *);
 	void (*rename_all)(void *, struct io_rename *, size_t count);
+	/* Copy bytes of an open file to another one where they are, if reading
+	 * and writing them would bring them here.  -1 with ENOSYS, having done
+	 * nothing: it cannot.  NULL: reading and writing is as good. */
+	int (*copy)(void *, int from, off_t from_offset, int to,
+		    off_t to_offset, size_t);
 };
 
 enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };

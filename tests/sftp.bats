@@ -95,6 +95,16 @@ make_sftp_tree()
 	assert_output --partial 'No such file'
 }
 
+@test "what the old file has is copied where it is" {
+	make_file src $((6 * MIB))
+	ferry -q src "$sftp/dst"
+	printf changed | dd of=src bs=1 seek=$((2 * MIB)) conv=notrunc status=none
+	touch -d '2001-02-03' src
+	ferry_json events --checksum src "$sftp/dst"
+	cmp src dst
+	assert_equal "$(done_field events bytes_sent)" "$MIB"
+}
+
 @test "killed, it goes on where it was" {
 	make_file src $((40 * MIB))
 	ssh_gate_make $((32 * MIB))

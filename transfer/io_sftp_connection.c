@@ -75,13 +75,19 @@ struct sftp_client *io_sftp_client(struct io_sftp *store)
 	return store->clients[io_sftp_least(store)];
 }
 
-void io_sftp_begin(struct sftp_writer *body, const struct sftp_file *file,
-		   size_t connection)
+void io_sftp_put_handle(struct sftp_writer *body, const struct sftp_file *file,
+			size_t connection)
 {
 	const struct sftp_handle *handle = file->handles[connection];
 
-	sftp_begin(body);
 	sftp_put_bytes(body, handle->bytes, handle->length);
+}
+
+void io_sftp_begin(struct sftp_writer *body, const struct sftp_file *file,
+		   size_t connection)
+{
+	sftp_begin(body);
+	io_sftp_put_handle(body, file, connection);
 }
 
 static uint32_t open_flags(int flags)
@@ -189,9 +195,8 @@ static int is_same(struct io_sftp *store, const struct sftp_file *file,
 	       status.st_mtim.tv_sec == file->known_time;
 }
 
-/* Open it on that connection too, by its path.  0, or -1. */
-static int reach(struct io_sftp *store, struct sftp_file *file,
-		 size_t connection)
+int io_sftp_reach(struct io_sftp *store, struct sftp_file *file,
+		  size_t connection)
 {
 	const int access = file->flags & O_ACCMODE;
 	int there;
@@ -215,7 +220,7 @@ size_t io_sftp_choose(struct io_sftp *store, struct sftp_file *file,
 	if (end > IO_SFTP_SPREAD && !atomic_load(&file->alone))
 		connection = io_sftp_least(store);
 	if (connection == file->first_connection ||
-	    reach(store, file, connection) == 0)
+	    io_sftp_reach(store, file, connection) == 0)
 		return connection;
 	atomic_store(&file->alone, 1);
 	return file->first_connection;

@@ -130,6 +130,10 @@ struct sftp_client *io_sftp_client(struct io_sftp *);
 /* The connection for what ends at an offset of a file: the file's own, or one
  * on which it is open now as well. */
 size_t io_sftp_choose(struct io_sftp *, struct sftp_file *, uint64_t end);
+/* Open it on that connection too, by its path, if it is not.  0, or -1. */
+int io_sftp_reach(struct io_sftp *, struct sftp_file *, size_t connection);
+void io_sftp_put_handle(struct sftp_writer *, const struct sftp_file *,
+			size_t connection);
 /* Begin a request with a file's handle. */
 void io_sftp_begin(struct sftp_writer *, const struct sftp_file *,
 		   size_t connection);
@@ -235,6 +239,10 @@ int io_sftp_write(struct io_sftp *, struct sftp_file *, const void *bytes,
 		  size_t size, uint64_t offset);
 int io_sftp_change(struct io_sftp *, struct sftp_file *,
 		   const struct sftp_writer *attributes);
+/* To be called before something that changes the file is sent, so that its
+ * error counts, and after it, so that a sync which began between the two does
+ * not. */
+void io_sftp_note_change(struct io_sftp *, struct sftp_file *);
 void io_sftp_note_error(struct io_sftp *, struct sftp_file *, int error);
 /* Its closes are posted: it is freed when all is answered. */
 void io_sftp_ended(struct io_sftp *, struct sftp_file *);

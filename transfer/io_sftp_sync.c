@@ -13,11 +13,9 @@
 static void begin_fsync(struct sftp_writer *body, const struct sftp_file *file,
 			size_t connection)
 {
-	const struct sftp_handle *handle = file->handles[connection];
-
 	sftp_begin(body);
 	sftp_put_text(body, "fsync@openssh.com");
-	sftp_put_bytes(body, handle->bytes, handle->length);
+	io_sftp_put_handle(body, file, connection);
 }
 
 /* Ask for the sync of a file: best where nobody waits behind it. */

@@ -171,9 +171,7 @@ int io_sftp_settle(struct io_sftp *store)
 
 /* ---- writes and attributes ---------------------------------------------- */
 
-/* Something is about to be sent, so that its error counts; and it has been, so
- * that a sync which began between the two does not. */
-static void note_change(struct io_sftp *store, struct sftp_file *file)
+void io_sftp_note_change(struct io_sftp *store, struct sftp_file *file)
 {
 	pthread_mutex_lock(&store->lock);
 	file->changes++;
@@ -200,14 +198,14 @@ int io_sftp_write(struct io_sftp *store, struct sftp_file *file,
 	const size_t connection = io_sftp_choose(store, file, offset + size);
 	const size_t most = sftp_client_write_max(store->clients[connection]);
 
-	note_change(store, file);
+	io_sftp_note_change(store, file);
 	for (size_t at = 0; at < size; at += most) {
 		if (post_write(
 			store, file, connection, (const uint8_t *)bytes + at,
 			size - at < most ? size - at : most, offset + at) == -1)
 			return -1;
 	}
-	note_change(store, file);
+	io_sftp_note_change(store, file);
 	if (offset + size > file->size)
 		file->size = offset + size;
 	return 0;
@@ -236,13 +234,13 @@ int io_sftp_change(struct io_sftp *store, struct sftp_file *file,
 	io_sftp_begin(&body, file, file->first_connection);
 	memcpy(body.bytes + body.length, attributes->bytes, attributes->length);
 	body.length += attributes->length;
-	note_change(store, file);
+	io_sftp_note_change(store, file);
 	if (file->handle_count > 1 && io_sftp_settle_file(store, file) == -1)
 		return -1;
 	if (io_sftp_post(store, file, file->first_connection, SFTP_FSETSTAT,
 			 &body, NULL, 0) == -1)
 		return -1;
-	note_change(store, file);
+	io_sftp_note_change(store, file);
 	return file->handle_count > 1 ? io_sftp_settle_file(store, file) : 0;
 }
 
@@ -283,6 +281,41 @@ static int truncate_file(void *context, int descriptor, off_t size)
 	return change(store, descriptor, &body);
 }
 
+static int copy(void *context, int from, off_t from_offset, int to,
+		off_t to_offset, size_t size)
+{
+	struct io_sftp *store = context;
+	struct sftp_call call = {.expect = SFTP_STATUS, .cost = size};
+	struct sftp_file *source = io_sftp_file(store, from);
+	struct sftp_file *target = io_sftp_file(store, to);
+	struct sftp_writer body;
+	size_t connection;
+	int result;
+
+	if (source == NULL || target == NULL)
+		return -1;
+	connection = target->first_connection;
+	errno = ENOSYS;
+	if (!(store->extensions & SFTP_COPY_DATA) ||
+	    io_sftp_settle_file(store, source) == -1 ||
+	    io_sftp_reach(store, source, connection) == -1)
+		return -1;
+	sftp_begin(&body);
+	sftp_put_text(&body, "copy-data");
+	io_sftp_put_handle(&body, source, connection);
+	sftp_put_u64(&body, (uint64_t)from_offset);
+	sftp_put_u64(&body, size);
+	io_sftp_put_handle(&body, target, connection);
+	sftp_put_u64(&body, (uint64_t)to_offset);
+	io_sftp_note_change(store, target);
+	result =
+	    sftp_ask(store->clients[connection], &call, SFTP_EXTENDED, &body);
+	io_sftp_note_change(store, target);
+	if ((uint64_t)to_offset + size > target->size)
+		target->size = (uint64_t)to_offset + size;
+	return result;
+}
+
 static int set_mode(void *context, int descriptor, mode_t mode)
 {
 	struct sftp_writer body;
@@ -313,6 +346,7 @@ static int set_times(void *context, int descriptor,
 void io_sftp_fill_write(struct io *io)
 {
 	io->pwrite = pwrite_file;
+	io->copy = copy;
 	io->truncate = truncate_file;
 	io->set_mode = set_mode;
 	io->set_times = set_times;

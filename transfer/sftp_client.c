@@ -353,7 +353,8 @@ static void note_extension(struct sftp_client *client, const uint8_t *name,
 	} known[] = {{"posix-rename@openssh.com", SFTP_POSIX_RENAME},
 		     {"fsync@openssh.com", SFTP_FSYNC},
 		     {"lsetstat@openssh.com", SFTP_LSETSTAT},
-		     {"limits@openssh.com", SFTP_LIMITS}};
+		     {"limits@openssh.com", SFTP_LIMITS},
+		     {"copy-data", SFTP_COPY_DATA}};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strlen(known[i].name) == length &&

@@ -41,7 +41,8 @@ enum sftp_extension {
 	SFTP_POSIX_RENAME = 1,
 	SFTP_FSYNC = 2,
 	SFTP_LSETSTAT = 4,
-	SFTP_LIMITS = 8
+	SFTP_LIMITS = 8,
+	SFTP_COPY_DATA = 16
 };
 
 struct sftp_client;

@@ -84,26 +84,33 @@ static struct target_base *find_basis(struct target *target,
 	return place->descriptor == -1 ? NULL : place;
 }
 
-int target_read_basis(struct target *target, const struct entry *entry,
-		      int basis, uint64_t size, uint64_t leaf)
+int target_open_basis(struct target *target, const struct entry *entry,
+		      int basis)
 {
-	size_t length = leaf_length(size, leaf);
 	struct target_base *base;
-	ssize_t count;
 
 	if (target->buffer == NULL)
 		target->buffer = leaf_buffer_create();
 	if (target->buffer == NULL)
 		return -1;
 	base = find_basis(target, entry, basis);
-	if (base == NULL)
+	return base == NULL ? -1 : base->descriptor;
+}
+
+int target_read_basis(struct target *target, const struct entry *entry,
+		      int basis, uint64_t size, uint64_t leaf)
+{
+	size_t length = leaf_length(size, leaf);
+	int base = target_open_basis(target, entry, basis);
+	ssize_t count;
+
+	if (base == -1)
 		return -1;
 	if (leaf % (AHEAD_LEAVES / 2) == 0 && size > LEAF_SIZE)
-		target->io->advise(target->io->context, base->descriptor,
-				   (off_t)((leaf + 1) * LEAF_SIZE),
-				   (off_t)(AHEAD_LEAVES * LEAF_SIZE),
-				   IO_READ_AHEAD);
-	count = io_read(target->io, base->descriptor, target->buffer, length,
+		target->io->advise(
+		    target->io->context, base, (off_t)((leaf + 1) * LEAF_SIZE),
+		    (off_t)(AHEAD_LEAVES * LEAF_SIZE), IO_READ_AHEAD);
+	count = io_read(target->io, base, target->buffer, length,
 			(off_t)(leaf * LEAF_SIZE));
 	if (count == -1)
 		return -1;

@@ -151,6 +151,11 @@ void target_examine(struct target *, struct task *); /* target_examine.c */
 
 void target_hash(struct target *, struct task *); /* target_hash.c */
 /*
+ * The entry's staged file or the one at the target, open for reading, with
+ * room for a leaf in target->buffer; it stays the target's.  -1 with errno.
+ */
+int target_open_basis(struct target *, const struct entry *, int basis);
+/*
  * Leaf number leaf of a file of size bytes, which is the entry's staged one
  * or the one at the target, into target->buffer.  0, or -1 with errno;
  * EBADMSG: the file is not of that size.

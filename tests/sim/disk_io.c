@@ -335,6 +335,7 @@ void disk_io_init(struct disk *disk)
 					disk_random,
 					0,
 					NULL,
+					NULL,
 					NULL};
 
 	disk->io = table;
