@@ -227,11 +227,20 @@ static struct sftp_file *open_last(struct io_sftp *store, const char *path,
 				   int flags, mode_t mode)
 {
 	const int alone = O_CREAT | O_EXCL;
+	struct sftp_file *file;
 	struct stat status;
 
 	/* The server itself sees to it that this follows nothing. */
 	if ((flags & alone) == alone)
 		return io_sftp_open_path(store, path, flags, mode);
+	if (io_sftp_cache_look(store, path, &status) == SFTP_ABSENT) {
+		errno = ENOENT;
+		file = flags & O_CREAT ? io_sftp_open_path(store, path,
+							   flags | O_EXCL, mode)
+				       : NULL;
+		if (file != NULL || errno != EEXIST)
+			return file;
+	}
 	if (io_sftp_look(store, SFTP_LSTAT, path, &status) == 0)
 		return open_found(store, path, &status, flags, mode);
 	if (errno != ENOENT || !(flags & O_CREAT))

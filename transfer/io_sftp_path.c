@@ -203,33 +203,46 @@ static int give_names(const struct sftp_call *call,
 	return result;
 }
 
+/* So many are asked for at once: what follows the names is the end, which takes
+ * a trip too. */
+#define LISTING_AHEAD 2
+
 /* All names of the folder that was opened.  As io_sftp_list. */
 static int read_names(struct sftp_client *client,
 		      const struct sftp_call *opened,
 		      const struct listing *listing)
 {
-	struct sftp_call close = {.expect = SFTP_STATUS};
+	struct sftp_call calls[LISTING_AHEAD];
 	struct sftp_writer body;
-	int result = 0, error;
+	int result = 0, error = 0, end = 0;
 
 	sftp_begin(&body);
 	/* A string as we got it. */
 	memcpy(body.bytes, opened->body, opened->length);
 	body.length = opened->length;
-	while (result == 0) {
-		struct sftp_call call = {.expect = SFTP_NAME};
-
-		result = sftp_ask(client, &call, SFTP_READDIR, &body);
-		if (result == 0)
-			result = give_names(&call, listing);
-		free(call.body);
-		if (result == -1 && call.error == SFTP_END) {
-			result = 0;
-			break;
-		}
+	memset(calls, 0, sizeof(calls));
+	for (size_t i = 0; i < LISTING_AHEAD; i++) {
+		calls[i].expect = SFTP_NAME;
+		sftp_send(client, &calls[i], SFTP_READDIR, &body, NULL, 0);
 	}
-	error = errno;
-	sftp_ask(client, &close, SFTP_CLOSE, &body);
+	for (size_t i = 0, out = LISTING_AHEAD; out > 0;
+	     i = (i + 1) % LISTING_AHEAD, out--) {
+		int waited = sftp_wait(client, &calls[i]);
+
+		if (waited == -1 && calls[i].error == SFTP_END) {
+			end = 1;
+		} else if (result == 0) {
+			result =
+			    waited == -1 ? -1 : give_names(&calls[i], listing);
+			error = errno;
+		}
+		free(calls[i].body);
+		if (end || result != 0)
+			continue;
+		sftp_send(client, &calls[i], SFTP_READDIR, &body, NULL, 0);
+		out++;
+	}
+	sftp_send_only(client, SFTP_CLOSE, &body);
 	errno = error;
 	return result;
 }
@@ -396,6 +409,11 @@ static int unlink_at(void *context, int dir, const char *name, int flags)
 	path = io_sftp_path_at(store, dir, name);
 	if (path == NULL)
 		return -1;
+	if (io_sftp_cache_look(store, path, &status) == SFTP_ABSENT) {
+		free(path);
+		errno = ENOENT;
+		return -1;
+	}
 	io_sftp_unlock_path(store, path);
 	result =
 	    io_sftp_ask_path(store, folder ? SFTP_RMDIR : SFTP_REMOVE, path);

@@ -325,6 +325,24 @@ void sftp_send(struct sftp_client *client, struct sftp_call *call, uint8_t type,
 		die(client, error);
 }
 
+static void forget(struct sftp_call *call)
+{
+	free(call->body);
+	free(call);
+}
+
+void sftp_send_only(struct sftp_client *client, uint8_t type,
+		    const struct sftp_writer *body)
+{
+	struct sftp_call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		return;
+	call->expect = SFTP_STATUS;
+	call->done = forget;
+	sftp_send(client, call, type, body, NULL, 0);
+}
+
 int sftp_wait(struct sftp_client *client, struct sftp_call *call)
 {
 	pthread_mutex_lock(&client->lock);

@@ -81,6 +81,9 @@ void sftp_send(struct sftp_client *, struct sftp_call *, uint8_t type,
 	       const struct sftp_writer *body, const void *data, size_t size);
 /* Wait for a call without done.  0, or -1 with errno (0 at SFTP_END). */
 int sftp_wait(struct sftp_client *, struct sftp_call *);
+/* Send a request whose outcome is of no interest. */
+void sftp_send_only(struct sftp_client *, uint8_t type,
+		    const struct sftp_writer *body);
 /* Both. */
 int sftp_ask(struct sftp_client *, struct sftp_call *, uint8_t type,
 	     const struct sftp_writer *body);
