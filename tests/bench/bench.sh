@@ -15,6 +15,7 @@
 #	many	100,000 files: peak memory of both ends
 #	million	1,000,000 files: the same
 #	lanes	1 GiB over 8 lanes: the same
+#	sftp	1 GiB to and fro, and 20,000 files, to an SFTP server alone
 # Over a line made by tests/wan/wan.c, with iperf3 as the limit, all of these by
 # the word "distant":
 #	wan	512 MiB at 300 Mbit/s, round trip 100 ms
@@ -22,6 +23,7 @@
 #	far	512 MiB at 200 Mbit/s, round trip 300 ms
 #	files	20,000 files at 300 Mbit/s, round trip 100 ms
 #	log	1 GiB of log text at 100 Mbit/s, round trip 20 ms
+#	sftp_line	256 MiB to an SFTP server alone, 200 Mbit/s, 100 ms
 #
 # Writes a table, a chart and each time taken to table.md, bench.svg and
 # runs.tsv in the folder FERRY_BENCH_OUT (bench, in the current folder).
@@ -57,12 +59,14 @@ bench=$(cd "$(dirname "$0")" && pwd)
 . "$bench/near.bash"
 # shellcheck source=tests/bench/distant.bash
 . "$bench/distant.bash"
+# shellcheck source=tests/bench/sftp.bash
+. "$bench/sftp.bash"
 
 rounds=${FERRY_BENCH_ROUNDS:-5}
 shrink=${FERRY_BENCH_SHRINK:-1}
 out=${FERRY_BENCH_OUT:-bench}
-here=(large small huge many million lanes)
-distant=(wan loss far files log)
+here=(large small huge many million lanes sftp)
+distant=(wan loss far files log sftp_line)
 
 # The sections that the words ask for, in $sections.
 choose_sections()

@@ -54,6 +54,26 @@ by_ferry_libssh2()
 	run_ferry "$@" --transport=libssh2
 }
 
+# The same over SFTP.
+by_ferry_sftp()
+{
+	local source=$2 target=$3 from to
+
+	set_way "$1" "sftp://$HOST:$SSHD_PORT"
+	"${NEAR[@]}" "$FERRY" "${ferry_options[@]}" "$from$source" \
+	    "$to$target/"
+}
+
+by_sftp()
+{
+	case $1 in
+	push) echo "put $2 $3/" ;;
+	pull) echo "get $2 $3/" ;;
+	esac >"$work/sftp_batch"
+	"${NEAR[@]}" sftp -q -P "$SSHD_PORT" "${ssh_options[@]}" \
+	    -b "$work/sftp_batch" "$HOST" >/dev/null
+}
+
 run_scp()
 {
 	local source=$2 target=$3 from to
@@ -169,7 +189,7 @@ ferry_has()
 tool_is_there()
 {
 	case $1 in
-	ferry | iperf) return 0 ;;
+	ferry | ferry_sftp | iperf) return 0 ;;
 	ferry_libssh2) ferry_has --transport; return ;;
 	esac
 	[[ " ${FERRY_BENCH_OTHERS-$1} " = *" $1 "* ]] &&
@@ -181,6 +201,7 @@ tool_name()
 {
 	case $1 in
 	ferry_libssh2) echo 'ferry --transport=libssh2' ;;
+	ferry_sftp) echo 'ferry sftp://' ;;
 	scp_gcm) echo 'scp -c aes128-gcm' ;;
 	scp_compressed) echo 'scp -C' ;;
 	rsync) echo 'rsync -a' ;;
@@ -202,6 +223,8 @@ tool_command()
 	case $1 in
 	ferry) echo 'ferry -q SRC HOST:DST/' ;;
 	ferry_libssh2) echo 'ferry -q --transport=libssh2 SRC HOST:DST/' ;;
+	ferry_sftp) echo 'ferry -q SRC sftp://HOST/DST/' ;;
+	sftp) echo 'sftp -q -b (put SRC DST/) HOST' ;;
 	scp) echo "$scp SRC HOST:DST/" ;;
 	scp_gcm) echo "$scp -c aes128-gcm@openssh.com SRC HOST:DST/" ;;
 	scp_compressed) echo "$scp -C SRC HOST:DST/" ;;
