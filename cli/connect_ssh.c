@@ -41,8 +41,8 @@ struct connect_ssh {
 	struct bootstrap *bootstrap; /* NULL: not wanted */
 	int provided;                /* it was tried once */
 	int provide;                 /* with the next first lane */
-	char *proxy;       /* a shell's command; NULL: none */
-	char *batch_proxy; /* the same, which asks nothing */
+	char *proxy;                 /* a shell's command; NULL: none */
+	char *batch_proxy;           /* the same, which asks nothing */
 	enum transport transport;
 	int lanes;
 
@@ -193,12 +193,16 @@ static void make_config(struct connect_ssh *connect, const struct location *far,
 	config->port = options->port;
 	config->user = options->user;
 	config->ciphers = options->ciphers;
+	config->macs = options->macs;
+	config->kex = options->kex;
+	config->host_key_types = options->host_key_types;
 	config->timeout = options->connect_timeout;
 	config->command = connect->command;
 	config->program = program;
 	config->known_hosts = (const char *const *)options->known_hosts.items;
 	config->known_hosts_count = options->known_hosts.count;
 	config->unknown_host = options->unknown_host;
+	config->hash_known_hosts = options->hash_known_hosts;
 	config->identities = (const char *const *)options->identities.items;
 	config->identity_count = options->identities.count;
 	config->usual_identities =

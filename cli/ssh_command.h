@@ -17,10 +17,10 @@ struct ssh_command {
 };
 
 /*
- * It asks nothing, unless attended.  It prefers AES-GCM, which costs a fifth of the processor time of other
- * ciphers, if the processor has instructions for it and nobody said which
- * ciphers are wanted.  0, or -1: no memory.  ssh_command_clear is to be called
- * in any case. */
+ * It asks nothing, unless attended.  It prefers AES-GCM, which costs a fifth of
+ * the processor time of other ciphers, if the processor has instructions for it
+ * and nobody said which ciphers are wanted.  0, or -1: no memory.
+ * ssh_command_clear is to be called in any case. */
 int ssh_command_make(struct ssh_command *, const struct options *,
 		     const struct ssh_options *, const struct location *far,
 		     int attended);

@@ -147,6 +147,14 @@ static int read_plain(struct gathering *gathering, int *code)
 	int error;
 
 	*code = EXIT_USAGE;
+	if (gathering->options->ciphers != NULL &&
+	    !(gathering->given & GIVEN_CIPHERS)) {
+		notice_error("-c %s: ssh alone knows the list that this "
+			     "changes, and there is no such program; write all "
+			     "ciphers that are wanted",
+			     gathering->options->ciphers);
+		return -1;
+	}
 	if (gathering->options->jump != NULL)
 		ssh_setting_take(gathering->result, &gathering->given,
 				 "ProxyJump", gathering->options->jump);
@@ -244,7 +252,8 @@ static int take_letters(struct gathering *gathering)
 		result->family = options->ipv4 ? AF_INET : AF_INET6;
 		gathering->given |= GIVEN_FAMILY;
 	}
-	if (options->ciphers != NULL) {
+	if (options->ciphers != NULL &&
+	    !ssh_setting_is_change(options->ciphers)) {
 		if (take_word(gathering, "Ciphers", options->ciphers) != 0)
 			return -1;
 	}
@@ -371,6 +380,9 @@ void ssh_options_clear(struct ssh_options *options)
 	free(options->host_name);
 	free(options->host_key_alias);
 	free(options->ciphers);
+	free(options->macs);
+	free(options->kex);
+	free(options->host_key_types);
 	free(options->identity_agent);
 	free(options->proxy_command);
 	free(options->proxy_jump);

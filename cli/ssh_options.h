@@ -20,12 +20,16 @@ struct ssh_options {
 	char *host_name;      /* what is connected to */
 	char *host_key_alias; /* its name in known_hosts; NULL: host_name */
 	char *ciphers;        /* with commas; NULL: not chosen */
+	char *macs;           /* as all these: ssh's own, if it was asked */
+	char *kex;
+	char *host_key_types;
 	unsigned port;
 	int family;               /* AF_UNSPEC, AF_INET or AF_INET6 */
 	uint64_t connect_timeout; /* nanoseconds */
 	int batch;                /* ask nothing */
 	int password;
 	enum ssh_unknown_host unknown_host;
+	int hash_known_hosts;
 	int identities_only;
 	char *identity_agent; /* its socket, or "none"; NULL: SSH_AUTH_SOCK */
 	char *proxy_command;  /* tokens replaced; NULL: none */

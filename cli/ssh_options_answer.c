@@ -36,6 +36,7 @@ static int is_chosen(const struct gathering *gathering, const char *value)
 	if (is_usual_ciphers(value))
 		return 0;
 	options.config = "none";
+	options.ciphers = NULL;
 	options.ssh_options.count = 0;
 	if (ssh_query(&options, gathering->far,
 		      gathering->result->connect_timeout, &answer,

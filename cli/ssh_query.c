@@ -13,6 +13,7 @@
 #include "cli/exit_code.h"
 #include "cli/notice.h"
 #include "cli/program.h"
+#include "cli/ssh_setting.h"
 
 /* ---- the words ---- */
 
@@ -78,6 +79,9 @@ static int add_question(struct text_list *list, const struct options *options,
 	    ssh_query_letters(list, options) != 0 ||
 	    (user != NULL && add_pair(list, "-l", user) != 0) ||
 	    (options->port != 0 && add_pair(list, "-p", port) != 0) ||
+	    (options->ciphers != NULL &&
+	     ssh_setting_is_change(options->ciphers) &&
+	     add_pair(list, "-c", options->ciphers) != 0) ||
 	    add_pair(list, "--", far->host) != 0)
 		return -1;
 	return text_list_end(list);
@@ -98,8 +102,8 @@ static const char *first_line(char *text)
 static int is_usage(const char *line)
 {
 	static const char *const beginnings[] = {
-	    "command-line", "Can't open user config file", "Invalid -J",
-	    "Only a single -J", "Cannot specify -J"};
+	    "command-line", "Unknown cipher",   "Can't open user config file",
+	    "Invalid -J",   "Only a single -J", "Cannot specify -J"};
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]);
 	     i++) {
@@ -118,7 +122,7 @@ static void tell_refused(const struct location *far, const char *program,
 
 	*code = usage ? EXIT_USAGE : EXIT_UNREACHABLE;
 	notice_error("%s: %s -G: %s; mend %s", far->host, program, line,
-		     usage ? "-o, -F or -J" : "ssh_config");
+		     usage ? "-o, -F, -J or -c" : "ssh_config");
 }
 
 static enum ssh_query judge(const struct location *far, const char *program,

@@ -41,7 +41,9 @@ static int add_path(struct text_list *list, const char *path)
 	return text_list_take(list, ssh_setting_path(path));
 }
 
-/* ---- one option each: 0, or -1 for a value that is none ---- */
+/* ---- one option each: 0, -1 for a value that is none, or NOT_HERE ---- */
+
+#define NOT_HERE 1 /* ssh alone knows what it means */
 
 static int is_one_of(const char *value, const char *a, const char *b,
 		     const char *c)
@@ -66,11 +68,43 @@ static int set_password(struct ssh_options *result, const char *value)
 	return set_flag(value, &result->password);
 }
 
+static int set_hash(struct ssh_options *result, const char *value)
+{
+	return set_flag(value, &result->hash_known_hosts);
+}
+
+int ssh_setting_is_change(const char *names)
+{
+	return *names == '+' || *names == '-' || *names == '^';
+}
+
+static int set_names(char **field, const char *value)
+{
+	if (ssh_setting_is_change(value))
+		return NOT_HERE;
+	free(*field);
+	*field = strdup(value);
+	return value[0] != '\0' && *field != NULL ? 0 : -1;
+}
+
 static int set_ciphers(struct ssh_options *result, const char *value)
 {
-	free(result->ciphers);
-	result->ciphers = strdup(value);
-	return value[0] != '\0' && result->ciphers != NULL ? 0 : -1;
+	return set_names(&result->ciphers, value);
+}
+
+static int set_host_keys(struct ssh_options *result, const char *value)
+{
+	return set_names(&result->host_key_types, value);
+}
+
+static int set_kex(struct ssh_options *result, const char *value)
+{
+	return set_names(&result->kex, value);
+}
+
+static int set_macs(struct ssh_options *result, const char *value)
+{
+	return set_names(&result->macs, value);
 }
 
 static int set_timeout(struct ssh_options *result, const char *value)
@@ -226,11 +260,15 @@ static const struct known_option known_options[] = {
     {"Ciphers", set_ciphers, GIVEN_CIPHERS},
     {"ConnectTimeout", set_timeout, GIVEN_TIMEOUT},
     {"GlobalKnownHostsFile", set_global, GIVEN_GLOBAL},
+    {"HashKnownHosts", set_hash, GIVEN_HASH},
+    {"HostKeyAlgorithms", set_host_keys, GIVEN_HOST_KEYS},
     {"HostKeyAlias", set_alias, GIVEN_ALIAS},
     {"HostName", set_host_name, GIVEN_NAME},
     {"IdentitiesOnly", set_only, GIVEN_ONLY},
     {"IdentityAgent", set_agent, GIVEN_AGENT},
     {"IdentityFile", set_identity, GIVEN_ALWAYS},
+    {"KexAlgorithms", set_kex, GIVEN_KEX},
+    {"MACs", set_macs, GIVEN_MACS},
     {"PasswordAuthentication", set_password, GIVEN_PASSWORD},
     {"Port", set_port, GIVEN_PORT},
     {"ProxyCommand", set_proxy, GIVEN_PROXY},
@@ -251,9 +289,15 @@ int ssh_setting_take(struct ssh_options *result, unsigned *given,
 			continue;
 		if (*given & known->given)
 			return SSH_SETTING_TAKEN;
-		*given |= known->given;
-		return known->set(result, value) == 0 ? SSH_SETTING_TAKEN
-						      : SSH_SETTING_WRONG;
+		switch (known->set(result, value)) {
+		case 0:
+			*given |= known->given;
+			return SSH_SETTING_TAKEN;
+		case NOT_HERE:
+			return SSH_SETTING_UNKNOWN;
+		default:
+			return SSH_SETTING_WRONG;
+		}
 	}
 	return SSH_SETTING_UNKNOWN;
 }

@@ -21,15 +21,23 @@ enum ssh_given {
 	GIVEN_ONLY = 4096,
 	GIVEN_AGENT = 8192,
 	GIVEN_PROXY = 16384, /* the first of the two counts */
-	GIVEN_ALWAYS = 0     /* each one counts */
+	GIVEN_HASH = 32768,
+	GIVEN_HOST_KEYS = 65536,
+	GIVEN_KEX = 131072,
+	GIVEN_MACS = 262144,
+	GIVEN_ALWAYS = 0 /* each one counts */
 };
 
 enum { SSH_SETTING_TAKEN, SSH_SETTING_WRONG, SSH_SETTING_UNKNOWN };
 
+/* 1 for names with a sign before, which change ssh's own list: ssh -G says what
+ * comes of it. */
+int ssh_setting_is_change(const char *names);
+
 /*
  * One setting, wherever it was written; the case of its name does not matter.
  * Nothing changes if *given says that it has a value; else *given says so
- * afterwards.
+ * afterwards.  A change of ssh's own list is unknown.
  */
 int ssh_setting_take(struct ssh_options *, unsigned *given, const char *name,
 		     const char *value);

@@ -17,8 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #define DEFAULT_PORT 22
 #define HASH_MARK    "|1|"
+#define HASH_SIZE    20 /* of SHA-1, and of the salt */
 
 /* A word of a line; not terminated. */
 struct word {
@@ -255,11 +259,53 @@ static int ends_open(int file)
 	       pread(file, &last, 1, status.st_size - 1) == 1 && last != '\n';
 }
 
-int known_hosts_add(const char *path, const struct known_hosts_query *query)
+/* "|1|salt|hash"; malloc'd, or NULL. */
+static char *hash_name(const char *name)
 {
-	int file, length, error = 0;
+	uint8_t salt[HASH_SIZE], hash[HASH_SIZE];
+	char *salt_text, *hash_text, *text = NULL;
+
+	if (getentropy(salt, sizeof(salt)) == -1 ||
+	    HMAC(EVP_sha1(), salt, sizeof(salt), (const uint8_t *)name,
+		 strlen(name), hash, NULL) == NULL)
+		return NULL;
+	salt_text = known_hosts_base64(salt, sizeof(salt));
+	hash_text = known_hosts_base64(hash, sizeof(hash));
+	if (salt_text != NULL && hash_text != NULL &&
+	    asprintf(&text, HASH_MARK "%s|%s", salt_text, hash_text) < 0)
+		text = NULL;
+	free(salt_text);
+	free(hash_text);
+	return text;
+}
+
+/* 0, or an errno. */
+static int add_line(int file, const struct known_hosts_query *query, int hashed)
+{
+	char *name = hashed ? hash_name(query->name) : strdup(query->name);
+	int length = -1, error = 0;
 	ssize_t written;
 	char *line;
+
+	if (name != NULL)
+		length =
+		    asprintf(&line, "%s%s %s %s\n", ends_open(file) ? "\n" : "",
+			     name, query->type, query->key);
+	free(name);
+	if (length < 0)
+		return ENOMEM;
+	/* One write, so that two that add at once don't mix. */
+	written = write(file, line, (size_t)length);
+	if (written != length)
+		error = written == -1 ? errno : ENOSPC;
+	free(line);
+	return error;
+}
+
+int known_hosts_add(const char *path, const struct known_hosts_query *query,
+		    int hashed)
+{
+	int file, error;
 
 	file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (file == -1 && errno == ENOENT) {
@@ -269,17 +315,7 @@ int known_hosts_add(const char *path, const struct known_hosts_query *query)
 	}
 	if (file == -1)
 		return -1;
-	length = asprintf(&line, "%s%s %s %s\n", ends_open(file) ? "\n" : "",
-			  query->name, query->type, query->key);
-	if (length < 0) {
-		error = ENOMEM;
-	} else {
-		/* One write, so that two that add at once don't mix. */
-		written = write(file, line, (size_t)length);
-		if (written != length)
-			error = written == -1 ? errno : ENOSPC;
-		free(line);
-	}
+	error = add_line(file, query, hashed);
 	if (close(file) == -1 && error == 0)
 		error = errno;
 	errno = error;

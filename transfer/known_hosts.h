@@ -48,9 +48,11 @@ int known_hosts_file(LIBSSH2_SESSION *, const char *path,
 /* The name for a host and port.  malloc'd, or NULL: no memory. */
 char *known_hosts_name(const char *host, unsigned port);
 
-/* Append a line for the key; the file and its folder are made if missing.  0,
- * or -1 with errno. */
-int known_hosts_add(const char *path, const struct known_hosts_query *);
+/* Append a line for the key, hashed: with the name as its hash alone, as
+ * ssh-keygen -H has it; the file and its folder are made if missing.  0, or -1
+ * with errno. */
+int known_hosts_add(const char *path, const struct known_hosts_query *,
+		    int hashed);
 
 /* Base64 of bytes, as in those files.  malloc'd, or NULL: no memory. */
 char *known_hosts_base64(const void *bytes, size_t size);

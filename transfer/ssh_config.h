@@ -45,11 +45,15 @@ struct ssh_config {
 
 	/* Names with commas, best first; NULL: ours. */
 	const char *ciphers;
+	const char *macs;
+	const char *kex;
+	const char *host_key_types;
 
 	/* Read in this order; an accepted key is added to the first. */
 	const char *const *known_hosts;
 	size_t known_hosts_count;
 	enum ssh_unknown_host unknown_host;
+	int hash_known_hosts; /* a host that is added is not to be read there */
 
 	/* Private key files that were asked for by name, and those that are
 	 * tried if they are there. */

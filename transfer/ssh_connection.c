@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "transfer/engine.h"
+#include "transfer/ssh_methods.h"
 #include "transfer/ssh_proxy.h"
 #include "transfer/tcp.h"
 
@@ -31,33 +32,6 @@ struct ssh_connection {
 	int shaking; /* hands: the first key exchange is not done */
 	int code;
 	char *text;
-};
-
-/*
- * Best first; what libssh2 does not know is left out.  It encrypts block by
- * block whatever the cipher is, so the short key is faster; no CBC, no MAC
- * shorter than that of SHA-1.
- */
-struct preference {
-	int method;
-	const char *names;
-};
-static const struct preference preferences[] = {
-    {LIBSSH2_METHOD_KEX, "curve25519-sha256,curve25519-sha256@libssh.org,"
-			 "ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
-			 "ecdh-sha2-nistp521,diffie-hellman-group16-sha512,"
-			 "diffie-hellman-group-exchange-sha256,"
-			 "diffie-hellman-group14-sha256"},
-    {LIBSSH2_METHOD_CRYPT_CS, "aes128-gcm@openssh.com,aes128-ctr,aes192-ctr,"
-			      "aes256-gcm@openssh.com,aes256-ctr"},
-    {LIBSSH2_METHOD_CRYPT_SC, "aes128-gcm@openssh.com,aes128-ctr,aes192-ctr,"
-			      "aes256-gcm@openssh.com,aes256-ctr"},
-    {LIBSSH2_METHOD_MAC_CS, "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,"
-			    "hmac-sha2-512,hmac-sha1"},
-    {LIBSSH2_METHOD_MAC_SC, "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,"
-			    "hmac-sha2-512,hmac-sha1"},
-    {LIBSSH2_METHOD_COMP_CS, "none"},
-    {LIBSSH2_METHOD_COMP_SC, "none"},
 };
 
 /* Larger packets fail on read. */
@@ -362,91 +336,38 @@ static int connect_socket(struct ssh_connection *connection)
 	return 0;
 }
 
-/* 1 if a name of so many bytes is among those. */
-static int is_among(const char *name, size_t length, const char **names,
-		    int count)
+/* libssh2 cannot do what is wanted here: maybe ssh can.  -1 in any case. */
+static int leave_to_others(struct ssh_connection *connection, const char *what)
 {
-	for (int i = 0; i < count; i++)
-		if (strlen(names[i]) == length &&
-		    memcmp(names[i], name, length) == 0)
-			return 1;
-	return 0;
+	const struct ssh_config *config = connection->config;
+
+	if (config->elsewhere != NULL)
+		config->elsewhere(config->cookie, what);
+	return ssh_connection_fail(
+	    connection, EXIT_UNREACHABLE,
+	    "libssh2 cannot use %s; see that ssh gets "
+	    "in, and use --transport=ssh, or name others",
+	    what);
 }
 
-/*
- * Those of names (between commas) that libssh2 has; malloc'd, or NULL.  To
- * take the others out is not left to it: 1.10.0 does so with a memcpy whose
- * ends overlap.
- */
-static char *supported(LIBSSH2_SESSION *session, int method, const char *names)
+static int set_methods(struct ssh_connection *connection,
+		       const char *host_key_types)
 {
-	const char **known = NULL;
-	int count = libssh2_session_supported_algs(session, method, &known);
-	char *list = malloc(strlen(names) + 1), *end = list;
+	struct ssh_methods_lack lack;
+	int result = ssh_methods_set(connection->session, connection->config,
+				     host_key_types, &lack);
+	char *what;
 
-	while (list != NULL && *names != '\0') {
-		size_t length = strcspn(names, ",");
-
-		if (is_among(names, length, known, count)) {
-			if (end > list)
-				*end++ = ',';
-			memcpy(end, names, length);
-			end += length;
-		}
-		names += length + (names[length] == ',');
-	}
-	if (list != NULL)
-		*end = '\0';
-	if (count > 0)
-		libssh2_free(session, known);
-	return list;
-}
-
-/* 0, or libssh2's error. */
-static int set_method(struct ssh_connection *connection, int method,
-		      const char *names)
-{
-	char *list = supported(connection->session, method, names);
-	int error = LIBSSH2_ERROR_ALLOC;
-
-	if (list != NULL)
-		error = libssh2_session_method_pref(connection->session, method,
-						    list);
-	free(list);
-	return error;
-}
-
-static const char *wanted_names(const struct ssh_connection *connection,
-				const struct preference *preference)
-{
-	const char *ciphers = connection->config->ciphers;
-
-	return ciphers != NULL &&
-		       (preference->method == LIBSSH2_METHOD_CRYPT_CS ||
-			preference->method == LIBSSH2_METHOD_CRYPT_SC)
-		   ? ciphers
-		   : preference->names;
-}
-
-static int set_preferences(struct ssh_connection *connection,
-			   const char *host_key_types)
-{
-	size_t count = sizeof(preferences) / sizeof(preferences[0]);
-	int error =
-	    set_method(connection, LIBSSH2_METHOD_HOSTKEY, host_key_types);
-
-	for (size_t i = 0; i < count && error == 0; i++)
-		error = set_method(connection, preferences[i].method,
-				   wanted_names(connection, &preferences[i]));
-	if (error != 0 && connection->config->ciphers != NULL)
-		return ssh_connection_fail(
-		    connection, EXIT_UNREACHABLE,
-		    "libssh2 knows none of the ciphers %s; name others, or use "
-		    "--transport=ssh",
-		    connection->config->ciphers);
-	if (error != 0)
+	if (result == 0)
+		return 0;
+	if (result == -1)
 		return ssh_connection_fail_session(connection, "algorithms");
-	return 0;
+	if (asprintf(&what, "the %s %s", lack.kind, lack.names) < 0)
+		return ssh_connection_fail(connection, EXIT_FILE_IO,
+					   "out of memory");
+	leave_to_others(connection, what);
+	free(what);
+	return -1;
 }
 
 static void tell_methods(struct ssh_connection *connection)
@@ -467,14 +388,18 @@ int ssh_connection_handshake(struct ssh_connection *connection,
 {
 	int result;
 
-	if (connect_socket(connection) == -1 ||
-	    set_preferences(connection, host_key_types) == -1)
+	if (set_methods(connection, host_key_types) == -1 ||
+	    connect_socket(connection) == -1)
 		return -1;
 	do
 		result = libssh2_session_handshake(
 		    connection->session, connection->socket.descriptor);
 	while (ssh_connection_again(connection, result));
 	connection->shaking = result == LIBSSH2_ERROR_EAGAIN;
+	/* What the server offers and what we do have nothing in common. */
+	if (result == LIBSSH2_ERROR_KEX_FAILURE && !connection->socket.ended &&
+	    connection->config->elsewhere != NULL)
+		return leave_to_others(connection, "the server's algorithms");
 	if (result != 0)
 		return ssh_connection_fail_session(connection,
 						   "SSH key exchange");

@@ -15,16 +15,9 @@
 #define DEFAULT_PORT 22
 
 /* What libssh2 can check, the best first; no certificates. */
-static const char *const types[] = {
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-    "ssh-rsa",
-};
-#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+static const char our_types[] =
+    "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
+    "rsa-sha2-512,rsa-sha2-256,ssh-rsa";
 
 /* What all files together say. */
 struct verdict {
@@ -73,35 +66,58 @@ static char *host_name(const struct ssh_config *config, unsigned port)
 	    config->address != NULL ? config->address : config->host, port);
 }
 
+/* 1 if a file has a key of this type for the host. */
+static int knows_type(struct ssh_connection *connection, const char *name,
+		      const char *type)
+{
+	/* No key is "?", so a line for the type is OTHER_KEY. */
+	const struct known_hosts_query query = {name, NULL, key_type(type), "?",
+						0};
+
+	return look_up(connection, &query).known == KNOWN_HOST_OTHER_KEY;
+}
+
+static int is_certificate(const char *type)
+{
+	return strstr(type, "-cert-v0") != NULL;
+}
+
+/* Split types, and put those that are wanted behind *end. */
+static void add_types(struct ssh_connection *connection, const char *name,
+		      char *types, int known, char **end)
+{
+	char *at = NULL;
+
+	for (char *type = strtok_r(types, ",", &at); type != NULL;
+	     type = strtok_r(NULL, ",", &at)) {
+		if (is_certificate(type) ||
+		    knows_type(connection, name, type) != known)
+			continue;
+		*end = stpcpy(*end, type);
+		*(*end)++ = ',';
+	}
+}
+
 char *ssh_host_key_types(struct ssh_connection *connection)
 {
 	const struct ssh_config *config = ssh_connection_config(connection);
-	int known[TYPE_COUNT];
+	const char *types =
+	    config->host_key_types != NULL ? config->host_key_types : our_types;
+	size_t size = strlen(types) + 2;
 	char *name = host_name(config, config->port);
-	char *list = calloc(1, 256);
+	char *list = malloc(size), *words = malloc(size), *end = list;
 
-	if (name == NULL || list == NULL) {
-		free(name);
+	if (name == NULL || list == NULL || words == NULL) {
 		free(list);
-		return NULL;
+		list = NULL;
 	}
-	for (size_t i = 0; i < TYPE_COUNT; i++) {
-		/* No key is "?", so a line for the type is OTHER_KEY. */
-		struct known_hosts_query query = {name, NULL,
-						  key_type(types[i]), "?", 0};
-
-		known[i] =
-		    look_up(connection, &query).known == KNOWN_HOST_OTHER_KEY;
+	for (int known = 1; known >= 0 && list != NULL; known--) {
+		strcpy(words, types);
+		add_types(connection, name, words, known, &end);
 	}
-	for (int wanted = 1; wanted >= 0; wanted--) {
-		for (size_t i = 0; i < TYPE_COUNT; i++) {
-			if (known[i] != wanted)
-				continue;
-			if (list[0] != '\0')
-				strcat(list, ",");
-			strcat(list, types[i]);
-		}
-	}
+	if (list != NULL)
+		end[end > list ? -1 : 0] = '\0';
+	free(words);
 	free(name);
 	return list;
 }
@@ -113,7 +129,8 @@ static int remember(struct ssh_connection *connection,
 
 	if (config->known_hosts_count == 0)
 		return 0;
-	if (known_hosts_add(config->known_hosts[0], query) == -1)
+	if (known_hosts_add(config->known_hosts[0], query,
+			    config->hash_known_hosts) == -1)
 		/* Asked again the next time, which is a nuisance only. */
 		ssh_connection_tell(connection, SSH_TELL_NOTE,
 				    "the key of %s cannot be added to %s: %s",

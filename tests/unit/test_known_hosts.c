@@ -313,7 +313,7 @@ static void an_accepted_key_is_added(void **state)
 	scratch_make(&scratch);
 	/* The folder and the file are made, for nobody else to read. */
 	snprintf(path, sizeof(path), "%s/.ssh/known_hosts", scratch.path);
-	assert_int_equal(known_hosts_add(path, &query), 0);
+	assert_int_equal(known_hosts_add(path, &query, 0), 0);
 	assert_int_equal(scratch_stat(&scratch, ".ssh").st_mode & 0777, 0700);
 	assert_int_equal(
 	    scratch_stat(&scratch, ".ssh/known_hosts").st_mode & 0777, 0600);
@@ -326,14 +326,51 @@ static void an_accepted_key_is_added(void **state)
 
 	/* Behind a last line without an end. */
 	scratch_text(&scratch, ".ssh/known_hosts", "a ssh-rsa BBBB");
-	assert_int_equal(known_hosts_add(path, &query), 0);
+	assert_int_equal(known_hosts_add(path, &query, 0), 0);
 	scratch_holds(
 	    &scratch, ".ssh/known_hosts",
 	    "a ssh-rsa BBBB\n[host]:2222 ssh-ed25519 " KEY "\n",
 	    strlen("a ssh-rsa BBBB\n[host]:2222 ssh-ed25519 " KEY "\n"));
 	snprintf(path, sizeof(path), "%s/no/such/folder", scratch.path);
-	assert_int_equal(known_hosts_add(path, &query), -1);
+	assert_int_equal(known_hosts_add(path, &query, 0), -1);
 	assert_int_equal(errno, ENOENT);
+	scratch_remove(&scratch);
+}
+
+static void a_hashed_name_is_known_again_and_not_to_be_read(void **state)
+{
+	struct known_hosts_query query = {
+	    .name = "[host]:2222", .type = "ssh-ed25519", .key = KEY};
+	struct scratch scratch;
+	enum known_host known;
+	char path[100], lines[2][200];
+	size_t number;
+	FILE *file;
+
+	(void)state;
+	scratch_make(&scratch);
+	snprintf(path, sizeof(path), "%s/known_hosts", scratch.path);
+	assert_int_equal(known_hosts_add(path, &query, 1), 0);
+	assert_int_equal(
+	    known_hosts_file(session, path, &query, &known, &number), 0);
+	assert_int_equal(known, KNOWN_HOST_KNOWN);
+	query.name = "[host]:2223";
+	assert_int_equal(
+	    known_hosts_file(session, path, &query, &known, &number), 0);
+	assert_int_equal(known, KNOWN_HOST_UNKNOWN);
+
+	/* Each has a salt of its own. */
+	query.name = "[host]:2222";
+	assert_int_equal(known_hosts_add(path, &query, 1), 0);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(fgets(lines[i], sizeof(lines[i]), file));
+		assert_int_equal(strncmp(lines[i], "|1|", 3), 0);
+		assert_null(strstr(lines[i], "host"));
+	}
+	fclose(file);
+	assert_string_not_equal(lines[0], lines[1]);
 	scratch_remove(&scratch);
 }
 
@@ -372,6 +409,7 @@ int main(void)
 	    cmocka_unit_test(what_is_not_understood_says_nothing),
 	    cmocka_unit_test(of_several_lines_the_best_counts),
 	    cmocka_unit_test(an_accepted_key_is_added),
+	    cmocka_unit_test(a_hashed_name_is_known_again_and_not_to_be_read),
 	    cmocka_unit_test(base64),
 	};
 

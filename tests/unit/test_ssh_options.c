@@ -346,6 +346,38 @@ static void what_ssh_takes_by_itself_is_no_choice(void **state)
 	ssh_options_clear(&result);
 }
 
+static void lists_of_algorithms(void **state)
+{
+	struct ssh_options result;
+	struct capture capture;
+	int code;
+
+	(void)state;
+	TAKE(&result, "MACs=m,n", "KexAlgorithms=k", "HostKeyAlgorithms h",
+	     "HashKnownHosts=yes");
+	assert_string_equal(result.macs, "m,n");
+	assert_string_equal(result.kex, "k");
+	assert_string_equal(result.host_key_types, "h");
+	assert_true(result.hash_known_hosts);
+	ssh_options_clear(&result);
+	answered(&result, "sh -c \"echo hostname host; "
+			  "echo hashknownhosts yes; "
+			  "echo hostkeyalgorithms h; echo kexalgorithms k; "
+			  "echo macs m\" sh");
+	assert_string_equal(result.macs, "m");
+	assert_string_equal(result.kex, "k");
+	assert_string_equal(result.host_key_types, "h");
+	assert_true(result.hash_known_hosts);
+	ssh_options_clear(&result);
+	/* What "+" adds to is known to ssh alone. */
+	assert_int_equal(gather(&result, &capture,
+				(const char *[]){"MACs=+hmac-md5"}, 1, &code),
+			 -1);
+	assert_int_equal(code, EXIT_USAGE);
+	assert_non_null(strstr(capture.text, "-o MACs=+hmac-md5: "));
+	ssh_options_clear(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +390,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_value_is_refused),
 	    cmocka_unit_test(what_ferry_does_not_know_is_refused),
 	    cmocka_unit_test(what_ssh_answers),
+	    cmocka_unit_test(lists_of_algorithms),
 	    cmocka_unit_test(what_ssh_takes_by_itself_is_no_choice),
 	};
 

@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Goal: a host is reached with the algorithms that ssh_config names, asked no
+# question twice, and what goes between two hosts is seen from here.
+
+load lib/rig
+
+setup()
+{
+	export HOME=$BATS_TEST_TMPDIR/home
+	mkdir -p "$HOME"
+}
+
+teardown()
+{
+	rig_teardown
+}
+
+# rig LINE...: sshd with those lines.
+rig()
+{
+	rig_setup "$@"
+	# shellcheck disable=SC2154 # rig_setup sets it
+	there=$HOST:$work/there
+	echo content >source
+}
+
+# agreed PATTERN ARGUMENT...: over libssh2 the key exchange, the host key, the
+# cipher and the MAC are like that.
+agreed()
+{
+	local pattern="*: $1; SSH-2.0-*"
+
+	shift
+	run --separate-stderr ferry -vv --transport=libssh2 "$@" source "$there"
+	assert_success
+	# shellcheck disable=SC2053,SC2154 # it is a pattern
+	[[ $stderr == $pattern ]] || fail "$stderr"
+}
+
+# over_ssh WHAT ARGUMENT...: libssh2 cannot use that, and ssh can.
+over_ssh()
+{
+	local what=$1
+
+	shift
+	run --separate-stderr ferry -v "$@" source "$there"
+	assert_success
+	[[ $stderr == *"$HOST: libssh2 cannot use $what; over ssh"* ]] ||
+	    fail "$stderr"
+	cmp source there
+	rm there
+	run --separate-stderr ferry --transport=libssh2 "$@" source "$there"
+	assert_failure 255
+	# shellcheck disable=SC2154
+	[[ $stderr == "ferry: $HOST: "*'libssh2'* &&
+	    ${#stderr_lines[@]} -eq 1 ]] || fail "$stderr"
+	assert_not_exists there
+}
+
+@test "lanes offer what ssh_config names, and no more" {
+	rig
+	# Nothing that the Terrapin attack works on.
+	agreed '*, ssh-ed25519, aes128-@(ctr|gcm@openssh.com), hmac-sha2-256'
+	agreed 'ecdh-sha2-nistp384, ssh-ed25519, aes256-ctr, hmac-sha2-512' \
+	    -o KexAlgorithms=sntrup761x25519-sha512@openssh.com,ecdh-sha2-nistp384 -o Ciphers=aes256-ctr \
+	    -o MACs=hmac-sha2-512
+	agreed '*, aes192-ctr, hmac-sha1' -c ^aes192-ctr \
+	    -o MACs=-hmac-sha2-*,umac-* -o HostKeyAlgorithms=-ssh-rsa
+}
+
+@test "where libssh2 knows none of the names, ssh carries" {
+	rig
+	over_ssh 'the MACs umac-64@openssh.com' -o MACs=umac-64@openssh.com \
+	    -o Ciphers=aes128-ctr
+}
+
+@test "where the server knows none of ours, ssh carries" {
+	rig 'KexAlgorithms sntrup761x25519-sha512@openssh.com'
+	over_ssh "the server's algorithms"
+}
+
+@test "a host is added hashed where ssh would do so" {
+	local hosts=$BATS_TEST_TMPDIR/hosts key
+
+	rig
+	for key in yes no; do
+		run --separate-stderr "$FERRY" -P "$SSHD_PORT" -i "$SSHD_KEY" \
+		    -o UserKnownHostsFile="$hosts" -o HashKnownHosts="$key" \
+		    -o StrictHostKeyChecking=accept-new source "$there"
+		assert_success
+		run ssh-keygen -F "[$HOST]:$SSHD_PORT" -f "$hosts"
+		assert_success
+		run grep -c "^|1|" "$hosts"
+		[ "$output" -eq "$([ $key = yes ] && echo 1 || echo 0)" ]
+		rm "$hosts"
+	done
+}
