@@ -150,6 +150,7 @@ static void run_transfer(struct copy *copy, struct connection *connection,
 	if (reader != NULL) {
 		carrier = connect_carrier(reader);
 		request.reader = &carrier;
+		copy->observe.relayed = 1;
 	}
 	observe_lanes(&copy->observe, connection);
 	request.observer = observe_observer(&copy->observe);

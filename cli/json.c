@@ -324,7 +324,7 @@ void json_status(struct json_output *output, const struct state_entry *entry)
 	put_text(event, "target", places->items[places->count - 1]);
 	put_number(event, "started", (uint64_t)entry->record->started);
 	put_text(event, "cwd", entry->record->cwd);
-	if (entry->has_journal) {
+	if (entry->has_amount) {
 		put_number(event, "bytes", entry->confirmed);
 		put_number(event, "bytes_total", entry->total);
 	}

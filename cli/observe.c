@@ -126,6 +126,12 @@ static void on_progress(void *cookie, const struct transfer_stats *stats)
 	progress_update(observe->progress, stats, now);
 	if (signals_status_wanted())
 		progress_print_status(observe->progress);
+	if (observe->relayed && observe->claim != NULL &&
+	    now >= observe->noted + TIME_SECOND) {
+		observe->noted = now;
+		state_claim_note(observe->claim, stats->bytes_confirmed,
+				 stats->total_bytes);
+	}
 	if (observe->json == NULL || now < observe->json_drawn + TIME_SECOND)
 		return;
 	observe->json_drawn = now;

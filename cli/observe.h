@@ -20,6 +20,9 @@ struct observe {
 	uint64_t begun;            /* monotonic nanoseconds */
 	uint64_t deadline;         /* UINT64_MAX: none */
 	uint64_t json_drawn;       /* when the last "progress" was put out */
+	int relayed; /* no journal here says how far it has come, but the claim
+		      */
+	uint64_t noted; /* when it last did */
 	int had_session;
 	uint64_t errors; /* failures that the user was told of */
 	uint64_t vanished;

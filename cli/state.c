@@ -258,7 +258,7 @@ static int read_journal(struct state *state, int dir, struct state_entry *entry)
 	free(note);
 	entry->confirmed = summary.bytes;
 	entry->total = summary.total_bytes;
-	entry->has_journal = 1;
+	entry->has_amount = 1;
 	return 0;
 }
 
@@ -282,7 +282,7 @@ static void read_staged_journal(struct state *state, struct state_entry *entry)
 	const char *target = places->items[places->count - 1];
 	size_t lengths[] = {strlen(target), parent_length(target)};
 
-	for (size_t i = 0; i < 2 && !entry->has_journal; i++) {
+	for (size_t i = 0; i < 2 && !entry->has_amount; i++) {
 		char *path = NULL;
 
 		if (asprintf(&path, "%.*s/.ferry/%s", (int)lengths[i], target,
@@ -293,6 +293,31 @@ static void read_staged_journal(struct state *state, struct state_entry *entry)
 			     entry);
 		free(path);
 	}
+}
+
+/* What a run between two other hosts noted. */
+static void read_note(struct state *state, struct state_entry *entry)
+{
+	char path[UUID_TEXT_SIZE + 16], text[STATE_NOTE_SIZE + 1];
+	unsigned long long confirmed, total;
+	ssize_t length = -1;
+	int descriptor;
+
+	snprintf(path, sizeof(path), "%s/progress", entry->id);
+	descriptor = io_open_beneath(state->io, state->transfers, path,
+				     O_RDONLY | O_CLOEXEC, 0);
+	if (descriptor >= 0)
+		length =
+		    io_read(state->io, descriptor, text, STATE_NOTE_SIZE, 0);
+	io_close(state->io, descriptor);
+	if (length != STATE_NOTE_SIZE)
+		return;
+	text[length] = '\0';
+	if (sscanf(text, "%llu %llu", &confirmed, &total) != 2)
+		return;
+	entry->confirmed = confirmed;
+	entry->total = total;
+	entry->has_amount = 1;
 }
 
 struct list_cookie {
@@ -324,8 +349,10 @@ static int list_one(void *cookie, const char *name, const uint8_t uuid[16])
 				 list->state->io, list->state->transfers, name,
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0),
 			     &entry);
-		if (!entry.has_journal && record.pull)
+		if (!entry.has_amount && record.pull)
 			read_staged_journal(list->state, &entry);
+		if (!entry.has_amount)
+			read_note(list->state, &entry);
 		result = list->each(list->cookie, &entry);
 	} else if (errno != ENOENT) {
 		notice_note("%s: its record is damaged; the command line that "

@@ -9,8 +9,9 @@
 
 /*
  * The state folder of this end, $XDG_STATE_HOME/ferry or ~/.local/state/ferry:
- * transfers/<uuid>/ holds "command" and "lock" (ours), and "journal" (the
- * engines').  A run holds the lock of its transfer as long as it lives.
+ * transfers/<uuid>/ holds "command", "lock" and maybe "progress" (ours), and
+ * "journal" (the engines').  A run holds the lock of its transfer as long as it
+ * lives.
  */
 struct state;
 
@@ -49,6 +50,9 @@ int state_claim_is_new(const struct state_claim *);
 void state_claim_uuid(const struct state_claim *, uint8_t uuid[16]);
 /* The far end goes on with an older transfer: keep the record under that. */
 void state_claim_adopt(struct state_claim *, const uint8_t uuid[16]);
+/* Keep how far it has come, for state_list: where both ends are elsewhere, no
+ * journal here says it.  A failure is of no consequence. */
+void state_claim_note(struct state_claim *, uint64_t confirmed, uint64_t total);
 /* Give the lock back; done removes the transfer from the folder too.  NULL is
  * fine. */
 void state_claim_release(struct state_claim *, int done);
@@ -59,9 +63,9 @@ struct state_entry {
 	char id[UUID_TEXT_SIZE];
 	const struct state_record *record;
 	const char *holder; /* "process 12 on host since ...", or NULL */
-	uint64_t confirmed; /* bytes, as the journal has it */
+	uint64_t confirmed; /* bytes, as the journal has it, or the run noted */
 	uint64_t total;     /* 0: not known */
-	int has_journal;
+	int has_amount;     /* these two are known */
 };
 
 /*

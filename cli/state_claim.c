@@ -40,6 +40,7 @@ struct state_claim {
 	int lock;     /* descriptor */
 	char *record; /* encoded: for state_claim_adopt */
 	size_t record_length;
+	int note; /* descriptor of "progress", or -1 */
 };
 
 static int lock_transfers(struct state *state, int operation)
@@ -151,6 +152,7 @@ static void claim_free(struct state_claim *claim)
 {
 	if (claim == NULL)
 		return;
+	io_close(claim->state->io, claim->note);
 	io_close(claim->state->io, claim->lock);
 	free(claim->record);
 	free(claim);
@@ -167,6 +169,7 @@ enum state_result state_claim(struct state *state, struct state_record *record,
 	if (claim != NULL) {
 		claim->state = state;
 		claim->lock = -1;
+		claim->note = -1;
 		if (lock_transfers(state, LOCK_EX) == 0) {
 			failed = claim_locked(claim, record, holder);
 			error = errno;
@@ -207,6 +210,9 @@ void state_claim_adopt(struct state_claim *claim, const uint8_t uuid[16])
 		return;
 	if (lock_transfers(state, LOCK_EX) != 0)
 		return;
+	/* It is made anew in the other folder. */
+	io_close(state->io, claim->note);
+	claim->note = -1;
 	memcpy(old, claim->name, sizeof(old));
 	memcpy(claim->uuid, uuid, 16);
 	uuid_format(uuid, claim->name);
@@ -224,6 +230,25 @@ void state_claim_adopt(struct state_claim *claim, const uint8_t uuid[16])
 	 * at the target. */
 	(void)write_record(claim);
 	lock_transfers(state, LOCK_UN);
+}
+
+void state_claim_note(struct state_claim *claim, uint64_t confirmed,
+		      uint64_t total)
+{
+	struct state *state = claim->state;
+	char path[UUID_TEXT_SIZE + 16], text[STATE_NOTE_SIZE + 1];
+
+	if (claim->note < 0) {
+		snprintf(path, sizeof(path), "%s/progress", claim->name);
+		claim->note =
+		    io_open_beneath(state->io, state->transfers, path,
+				    O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	}
+	snprintf(text, sizeof(text), STATE_NOTE_FORMAT,
+		 (unsigned long long)confirmed, (unsigned long long)total);
+	if (claim->note >= 0)
+		(void)io_write(state->io, claim->note, text, STATE_NOTE_SIZE,
+			       0);
 }
 
 void state_claim_release(struct state_claim *claim, int done)

@@ -12,6 +12,11 @@ struct state {
 	int transfers; /* flock on it: transfers come and go one at a time */
 };
 
+/* transfers/<name>/progress: bytes that are confirmed, and all or 0, as text;
+ * always as long, so that it is written over in place. */
+#define STATE_NOTE_FORMAT "%20llu %20llu\n"
+#define STATE_NOTE_SIZE   42
+
 /*
  * Read transfers/<name>/command into record, which is to be cleared in any
  * case.  0, or -1 with errno: ENOENT there is none, EBADMSG it is damaged.

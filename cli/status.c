@@ -41,7 +41,7 @@ static void print_amount(FILE *file, const struct state_entry *entry)
 
 	size_format(entry->confirmed, confirmed);
 	size_format(entry->total, total);
-	if (!entry->has_journal)
+	if (!entry->has_amount)
 		fprintf(file, "nothing known to be confirmed");
 	else if (entry->total == 0)
 		fprintf(file, "%s confirmed", confirmed);

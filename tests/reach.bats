@@ -97,3 +97,27 @@ over_ssh()
 		rm "$hosts"
 	done
 }
+
+# ---- between two hosts ------------------------------------------------------
+
+@test "status shows how far a copy between two hosts has come" {
+	rig
+	printf '[localhost]:%s %s\n' "$SSHD_PORT" \
+	    "$(cut -d' ' -f1,2 "$SSHD_DIR/host_key.pub")" >>"$SSHD_KNOWN_HOSTS"
+	make_file big $((24 * MIB))
+	ferry_start --json --bwlimit=16m "$HOST:$work/big" \
+	    "localhost:$work/out/" >events
+	has_come()
+	{
+		"$FERRY" status --json | jq '.bytes >= 2097152 and
+		    .bytes_total == 25165824 and .running' | grep -qx true
+	}
+	wait_until 20 has_come || fail "$("$FERRY" status --json)"
+	"$FERRY" status | grep -q ' MiB of 24.0 MiB confirmed, .* running'
+	kill -INT "$FERRY_PID"
+	wait "$FERRY_PID" || :
+	"$FERRY" status | grep -q ' MiB of 24.0 MiB confirmed, .* not running'
+	ferry -q resume
+	cmp big out/big
+	[ -z "$("$FERRY" status 2>/dev/null)" ]
+}
