@@ -41,9 +41,14 @@ static const char serve_format[] =
 #define SYSTEM MARK "is "
 #define STORED MARK "stored"
 
+/* What is no upload any more: one of this host whose process is gone. */
+#define LEFT_OVER                                                              \
+	"h=$(uname -n); for t in \"$d\"/*.new-\"$h\"-*; do "                   \
+	"kill -0 \"${t##*-}\" 2>/dev/null || rm -f \"$t\"; done; "
+
 static const char install_format[] =
     "exec sh -c 'exec 2>&1; umask 077; echo \"" SYSTEM "$(uname -sm)\"; "
-    "%s" NAME "t=$a.new$$; f() { rm -f \"$t\"; }; trap f 0; "
+    "%s" NAME LEFT_OVER "t=$a.new-$h-$$; f() { rm -f \"$t\"; }; trap f 0; "
     "trap \"exit 1\" 1 2 15; mkdir -p \"$d\" && cat >\"$t\" && "
     "{ c \"$t\" || { echo \"what arrived is damaged\"; false; }; } && "
     "chmod 700 \"$t\" && \"$t\" --version && mv -f \"$t\" \"$a\" && "

@@ -440,7 +440,6 @@ static int connect_again(struct connect_ssh *connect, struct inbox *inbox,
 	attempt->config.ask = attempt_ask;
 	attempt->config.tell = attempt_tell;
 	attempt->config.stop = attempt_stop;
-	attempt->config.prepare = NULL;
 	attempt->connect = connect;
 	attempt->over = over;
 	pthread_mutex_lock(&connect->lock);
@@ -482,21 +481,33 @@ static void bring(void *cookie, const struct exchange *exchange)
 		bringing->code = EXIT_INTERRUPTED;
 }
 
-/* prepare of ssh_config.h */
-static int prepare(void *cookie, struct ssh_connection *connection)
+static int fail_bringing(const struct connect_ssh *connect,
+			 const struct bringing *bringing,
+			 struct lane_result *result)
 {
-	const struct connect_ssh *connect = cookie;
+	result->code = bringing->code;
+	if (bringing->text != NULL &&
+	    asprintf(&result->text, "%s: %s", connect->config.host,
+		     bringing->text) < 0)
+		result->text = NULL;
+	return bringing->code == 0 ? 0 : -1;
+}
+
+/* Over the connection on which no agent was found, for another log-in might
+ * have to ask again.  As lane_ssh_exchange. */
+static int bring_on_line(struct connect_ssh *connect,
+			 struct lane_result *result)
+{
 	struct bringing bringing = {.bootstrap = connect->bootstrap};
 	const struct exchange_talk talk = {&bringing, bring};
-	int result = exchange_ssh(
-	    connection, bootstrap_install_command(connect->bootstrap), &talk);
+	int said = lane_ssh_exchange(
+	    connect->line, bootstrap_install_command(connect->bootstrap), &talk,
+	    result);
 
-	if (result == 0 && bringing.code != 0)
-		result = ssh_connection_fail(
-		    connection, bringing.code, "%s",
-		    bringing.text != NULL ? bringing.text : "out of memory");
+	if (said == 0)
+		said = fail_bringing(connect, &bringing, result);
 	free(bringing.text);
-	return result;
+	return said;
 }
 
 /* The same over ssh, with a log-in of its own. */
@@ -521,13 +532,9 @@ static int prepare_ssh(struct connect_ssh *connect, struct lane_result *result)
 		bringing.text = strdup(strerror(error));
 	}
 	free((void *)(uintptr_t)child.argv);
-	result->code = bringing.code;
-	if (bringing.text != NULL &&
-	    asprintf(&result->text, "%s: %s", connect->config.host,
-		     bringing.text) < 0)
-		result->text = NULL;
+	error = fail_bringing(connect, &bringing, result);
 	free(bringing.text);
-	return result->code == 0 ? 0 : -1;
+	return error;
 }
 
 int connect_ssh_provide(struct connect_ssh *connect)
@@ -543,10 +550,44 @@ int connect_ssh_provide(struct connect_ssh *connect)
 
 /* ---- lanes ---- */
 
+/* 0, or -1 as the result says. */
+static int connect_line(struct connect_ssh *connect, struct lane_result *result)
+{
+	struct lane_ssh_line *line;
+
+	answers_begin();
+	line = lane_ssh_line_connect(&connect->config, result);
+	if (line != NULL)
+		answers_confirm();
+	pthread_mutex_lock(&connect->lock);
+	lane_ssh_line_release(connect->line);
+	connect->line = line;
+	pthread_mutex_unlock(&connect->lock);
+	return line != NULL ? 0 : -1;
+}
+
+/* The same, and the agent is brought. */
+static int connect_and_bring(struct connect_ssh *connect,
+			     struct lane_result *result)
+{
+	int said = connect->line != NULL ? bring_on_line(connect, result) : 1;
+
+	if (said != 1)
+		return said;
+	if (connect_line(connect, result) == -1)
+		return -1;
+	said = bring_on_line(connect, result);
+	if (said == 1) {
+		result->code = EXIT_LOST;
+		result->text = strdup("the connection was lost at once");
+	}
+	return said == 0 ? 0 : -1;
+}
+
 int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 		     uint32_t id, const char *nonce, struct lane_result *result)
 {
-	int wanted = connect->provide;
+	int wanted = connect->provide, error;
 
 	connect->provide = 0;
 	if (kind_of(connect, CONNECT_FIRST) == KIND_SSH) {
@@ -554,21 +595,14 @@ int connect_ssh_lane(struct connect_ssh *connect, struct inbox *inbox,
 			return -1;
 		return start_ssh(connect, inbox, id, nonce, result);
 	}
-	connect->config.prepare = wanted ? prepare : NULL;
-	answers_begin();
-	if (lane_ssh_connect(inbox, id, &connect->config, nonce, result) ==
-	    -1) {
-		if (connect->transport != TRANSPORT_SSH)
-			return -1;
-		free(result->text);
-		return start_ssh(connect, inbox, id, nonce, result);
-	}
-	answers_confirm();
-	pthread_mutex_lock(&connect->lock);
-	lane_ssh_line_release(connect->line);
-	connect->line = lane_ssh_line_of(result->lane);
-	pthread_mutex_unlock(&connect->lock);
-	return 0;
+	error = wanted ? connect_and_bring(connect, result)
+		       : connect_line(connect, result);
+	if (error == 0)
+		return open_channel(connect, inbox, id, nonce, result);
+	if (connect->transport != TRANSPORT_SSH)
+		return -1;
+	free(result->text);
+	return start_ssh(connect, inbox, id, nonce, result);
 }
 
 int connect_ssh_further(struct connect_ssh *connect, unsigned kind,

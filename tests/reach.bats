@@ -121,3 +121,26 @@ over_ssh()
 	cmp big out/big
 	[ -z "$("$FERRY" status 2>/dev/null)" ]
 }
+
+# ---- bringing the agent -----------------------------------------------------
+
+@test "the agent is brought over the connection that missed it" {
+	local home=$BATS_TEST_TMPDIR/far agent=${FERRY%/*}/ferry-agent left
+
+	[ -x "$agent" ] || skip 'no static libraries'
+	mkdir -p "$home/.cache/ferry"
+	# What another upload left, and what one is writing.
+	left=$home/.cache/ferry/ferry-agent-0-1.new-$(uname -n)
+	touch "$left-$BASHPID" "$left-$(sh -c 'echo $$')"
+	rig "SetEnv SHLVL=1 FERRY_RIG=$BATS_TEST_TMPDIR/sshd \
+XDG_STATE_HOME=$BATS_TEST_TMPDIR/sshd/state HOME=$home"
+	FERRY_REMOTE=no-such-ferry run --separate-stderr ferry \
+	    --transport=libssh2 --lanes=1 --bootstrap source "$there"
+	assert_success
+	[[ $stderr == *'copying an agent'* ]] || fail "$stderr"
+	cmp source there
+	assert_equal "$(grep -c '^Accepted publickey' "$SSHD_DIR/log")" 1
+	assert_equal "$(printf '%s\n' "$left-"*)" "$left-$BASHPID"
+	# shellcheck disable=SC2012 # the names are ours
+	assert_equal "$(ls "$home/.cache/ferry" | wc -l)" 2
+}

@@ -131,7 +131,6 @@ int lane_ssh_open(struct lane_ssh_line *line, struct inbox *inbox, uint32_t id,
 /* All that comes before the thread.  0, or -1 with the failure set. */
 static int establish(struct ssh_connection *connection)
 {
-	const struct ssh_config *config = ssh_connection_config(connection);
 	char *types = ssh_host_key_types(connection);
 	int result = -1;
 
@@ -139,9 +138,7 @@ static int establish(struct ssh_connection *connection)
 		ssh_connection_fail(connection, EXIT_FILE_IO, "out of memory");
 	else if (ssh_connection_handshake(connection, types) == 0 &&
 		 ssh_host_key_check(connection) == 0 &&
-		 ssh_login(connection) == 0 &&
-		 (config->prepare == NULL ||
-		  config->prepare(config->cookie, connection) == 0))
+		 ssh_login(connection) == 0)
 		result = 0;
 	free(types);
 	return result;
@@ -160,27 +157,64 @@ static int start_line(struct lane_ssh_line *line)
 						"%s", strerror(error));
 }
 
+/* What the connection says of its end, with the host. */
+static void take_failure(struct lane_ssh_line *line, struct lane_result *result)
+{
+	const char *host = ssh_connection_config(line->connection)->host;
+	char *cause;
+
+	result->code = ssh_connection_failure(line->connection, &cause);
+	if (cause != NULL && asprintf(&result->text, "%s: %s", host, cause) < 0)
+		result->text = NULL;
+	free(cause);
+}
+
+int lane_ssh_exchange(struct lane_ssh_line *line, const char *command,
+		      const struct exchange_talk *talk,
+		      struct lane_result *result)
+{
+	int error;
+
+	memset(result, 0, sizeof(*result));
+	if (lane_ssh_line_stop(line) == -1)
+		return 1;
+	ssh_connection_moved(line->connection);
+	if (exchange_ssh(line->connection, command, talk) == -1) {
+		take_failure(line, result);
+		return -1;
+	}
+	error = lane_ssh_line_start(line);
+	if (error == 0)
+		return 0;
+	result->code = EXIT_FILE_IO;
+	result->text = strdup(strerror(error));
+	return -1;
+}
+
+struct lane_ssh_line *lane_ssh_line_connect(const struct ssh_config *config,
+					    struct lane_result *result)
+{
+	struct lane_ssh_line *line = lane_ssh_line_create(config);
+
+	memset(result, 0, sizeof(*result));
+	result->code = EXIT_FILE_IO;
+	if (line == NULL || start_line(line) == 0)
+		return line;
+	take_failure(line, result);
+	lane_ssh_line_release(line);
+	return NULL;
+}
+
 int lane_ssh_connect(struct inbox *inbox, uint32_t id,
 		     const struct ssh_config *config, const char *nonce,
 		     struct lane_result *result)
 {
-	struct lane_ssh_line *line = lane_ssh_line_create(config);
-	char *cause;
-	int opened = -1;
+	struct lane_ssh_line *line = lane_ssh_line_connect(config, result);
+	int opened;
 
-	memset(result, 0, sizeof(*result));
-	result->code = EXIT_FILE_IO;
 	if (line == NULL)
 		return -1;
-	if (start_line(line) == 0) {
-		opened = lane_ssh_open(line, inbox, id, nonce, result);
-	} else {
-		result->code = ssh_connection_failure(line->connection, &cause);
-		if (cause != NULL &&
-		    asprintf(&result->text, "%s: %s", config->host, cause) < 0)
-			result->text = NULL;
-		free(cause);
-	}
+	opened = lane_ssh_open(line, inbox, id, nonce, result);
 	/* The lane holds it, if there is one. */
 	lane_ssh_line_release(line);
 	return opened;

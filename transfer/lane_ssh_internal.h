@@ -103,11 +103,12 @@ struct lane_ssh_line {
 	int started;
 	int wake; /* an eventfd: a look at what follows is due */
 
-	pthread_mutex_t lock;  /* of all that follows, to references */
+	pthread_mutex_t lock;  /* of all that follows, to stopping */
 	pthread_cond_t let_go; /* some lane is gone */
 	int sleeping;          /* the thread polls; wake it */
 	struct lane_ssh *lanes;
 	unsigned references; /* lanes, and who may open more */
+	int stopping;        /* the thread is to end once no lane is left */
 
 	/* The thread's own. */
 	struct lane_ssh *opening; /* libssh2 opens one channel at a time */
@@ -149,6 +150,9 @@ uint64_t lane_ssh_window_for(uint64_t bytes, uint64_t nanoseconds,
 struct lane_ssh_line *lane_ssh_line_create(const struct ssh_config *);
 /* Logged in: from here on the connection is the thread's.  0 or an errno. */
 int lane_ssh_line_start(struct lane_ssh_line *);
+/* All its lanes are closed, or about to be: take the connection back from the
+ * thread.  0; -1: nothing can be done with it any more. */
+int lane_ssh_line_stop(struct lane_ssh_line *);
 /* The lane has its command; its channel is opened in its turn. */
 void lane_ssh_line_add(struct lane_ssh_line *, struct lane_ssh *);
 /* Wait until the thread is done with it, and take it off. */

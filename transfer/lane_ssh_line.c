@@ -331,7 +331,7 @@ static int is_done(struct lane_ssh_line *line)
 	int done;
 
 	pthread_mutex_lock(&line->lock);
-	done = line->references == 0;
+	done = line->references == 0 || (line->stopping && line->lanes == NULL);
 	pthread_mutex_unlock(&line->lock);
 	return done;
 }
@@ -390,6 +390,17 @@ int lane_ssh_line_start(struct lane_ssh_line *line)
 	return error;
 }
 
+int lane_ssh_line_stop(struct lane_ssh_line *line)
+{
+	pthread_mutex_lock(&line->lock);
+	line->stopping = 1;
+	pthread_mutex_unlock(&line->lock);
+	lane_ssh_line_wake(line);
+	pthread_join(line->thread, NULL);
+	line->started = line->stopping = 0;
+	return line->lost || line->lost_until != 0 || line->stuck ? -1 : 0;
+}
+
 void lane_ssh_line_wake(struct lane_ssh_line *line)
 {
 	eventfd_write(line->wake, 1);
@@ -412,16 +423,6 @@ void lane_ssh_line_remove(struct lane_ssh_line *line, struct lane_ssh *lane)
 	while (!lane->gone)
 		pthread_cond_wait(&line->let_go, &line->lock);
 	pthread_mutex_unlock(&line->lock);
-}
-
-struct lane_ssh_line *lane_ssh_line_of(struct lane *lane)
-{
-	struct lane_ssh_line *line = ((struct lane_ssh *)lane)->line;
-
-	pthread_mutex_lock(&line->lock);
-	line->references++;
-	pthread_mutex_unlock(&line->lock);
-	return line;
 }
 
 void lane_ssh_line_release(struct lane_ssh_line *line)

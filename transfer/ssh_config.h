@@ -21,8 +21,6 @@ enum ssh_tell {
 	SSH_TELL_REMOTE  /* a line that the far end wrote to its stderr */
 };
 
-struct ssh_connection;
-
 struct ssh_config {
 	const char *host;    /* as the user wrote it, for messages */
 	const char *address; /* what is connected to; NULL: host */
@@ -79,9 +77,6 @@ struct ssh_config {
 	void (*tell)(void *, enum ssh_tell, const char *text);
 	/* Nonzero, an exit code, ends a try. */
 	int (*stop)(void *);
-	/* After the log-in and before any lane, in the caller's thread: 0, or
-	 * -1 after ssh_connection_fail.  NULL: nothing is to be done. */
-	int (*prepare)(void *, struct ssh_connection *);
 	/*
 	 * libssh2 cannot do what may be needed here: 1 if the caller goes
 	 * another way, so that the try fails and nobody is asked.  The
