@@ -235,7 +235,7 @@ static int fall_back(struct connection *connection,
 	int code;
 
 	/* Who says where it is has one, and wants to know what is wrong. */
-	if (connection->ssh == NULL || !result->absent ||
+	if (connection->ssh == NULL || result->absent == LANE_ABSENT_NOTHING ||
 	    connect_ssh_names_program(options))
 		return 0;
 	connection->sftp = connect_sftp_create(options, connection->far, &code);

@@ -103,10 +103,6 @@ enum {
 	EXIT_HELD = 75,
 	EXIT_UNREACHABLE = 255
 };
-/* How a lane ends, and no process: EXIT_UNREACHABLE, because there is no ferry,
- * so that a carrier may provide one. */
-#define EXIT_NO_AGENT (-1)
-
 /* Running figures; both engines keep what they know. */
 struct transfer_stats {
 	uint64_t total_files; /* 0 until counted */

@@ -112,9 +112,10 @@ char *far_errors_explain(const struct far_errors *errors, const uint8_t *noise,
 	return length < 0 ? NULL : text;
 }
 
-int far_errors_code(int status)
+enum lane_absence far_errors_absence(int status)
 {
-	return status == STATUS_NOT_FOUND ? EXIT_NO_AGENT : EXIT_UNREACHABLE;
+	return status == STATUS_NOT_FOUND ? LANE_ABSENT_PROGRAM
+					  : LANE_ABSENT_AGENT;
 }
 
 char *far_errors_explain_ssh(const struct far_errors *errors, const char *host)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "transfer/lane.h"
+
 /*
  * What the far side writes to its stderr, taken apart into lines.  Before the
  * agent's greeting it is kept, for it may be the reason why there is none.
@@ -35,8 +37,8 @@ void far_errors_end(struct far_errors *, int greeted);
 char *far_errors_explain(const struct far_errors *, const uint8_t *noise,
 			 size_t noise_length, const char *program, int status);
 
-/* The code of such an end: EXIT_NO_AGENT or EXIT_UNREACHABLE. */
-int far_errors_code(int status);
+/* What such an end tells. */
+enum lane_absence far_errors_absence(int status);
 
 /* The same for OpenSSH's client that ended with 255, which is how it says that
  * it did not get through: its last line, and what to do. */

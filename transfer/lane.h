@@ -23,6 +23,13 @@
  */
 struct lane;
 
+/* What an end before any greeting tells of the far side. */
+enum lane_absence {
+	LANE_ABSENT_NOTHING, /* nothing: it was not reached, or there is one */
+	LANE_ABSENT_AGENT,   /* it was reached, and what ran is no agent */
+	LANE_ABSENT_PROGRAM  /* it was reached, and has no such program */
+};
+
 /* What every carrier provides; embedded first in its own struct. */
 struct lane_operations {
 	void (*send)(struct lane *, struct frame *); /* sealed; moved */
@@ -34,7 +41,7 @@ struct lane {
 	uint32_t id;
 	int code;   /* of the failure: 0 for a clean end, else an exit code */
 	char *text; /* of the failure, malloc'd, or NULL */
-	int absent; /* 1: what was started there is no agent, or not there */
+	enum lane_absence absent;
 };
 
 /* How a try to connect ended, for all that make lanes. */

@@ -141,8 +141,9 @@ static void explain(struct lane_fd *lane, int status)
 	if (cause == NULL || asprintf(&text, "%s: %s", errors->host, cause) < 0)
 		text = NULL;
 	/* Before anybody hears of the end. */
-	lane->lane.absent = status != FAR_STATUS_SSH;
-	lane_fd_down(lane, far_errors_code(status), text);
+	if (status != FAR_STATUS_SSH)
+		lane->lane.absent = far_errors_absence(status);
+	lane_fd_down(lane, EXIT_UNREACHABLE, text);
 	free(text);
 	free(cause);
 }

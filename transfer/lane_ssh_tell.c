@@ -79,8 +79,9 @@ void lane_ssh_explain(struct lane_ssh *lane)
 	text = far_errors_explain(
 	    &reader->errors, reader->buffer, reader->end,
 	    ssh_connection_config(lane->connection)->program, status);
-	lane->lane.absent = 1; /* before anybody hears of the end */
-	lane_ssh_down(lane, far_errors_code(status), "%s",
+	/* Before anybody hears of the end. */
+	lane->lane.absent = far_errors_absence(status);
+	lane_ssh_down(lane, EXIT_UNREACHABLE, "%s",
 		      text != NULL ? text : "out of memory");
 	free(text);
 }

@@ -44,8 +44,8 @@ struct session {
 	char *down_text; /* likewise; or NULL */
 	int code;        /* of the end; EXIT_DONE until then */
 	char *text;
-	int told;   /* the far end said both */
-	int absent; /* the host was reached, and no agent there */
+	int told;                 /* the far end said both */
+	enum lane_absence absent; /* what the only lane told of its end */
 };
 
 /* Nothing is connected yet.  0; -1: no memory. */

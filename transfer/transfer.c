@@ -325,9 +325,11 @@ static int start_relay(struct run *run, struct session *from,
 	    expect_version(from, nonce) == -1)
 		return -1;
 	if (greet(run, to, &run->request->carrier, 1, nonce) == -1 ||
-	    expect_version(to, nonce) == -1)
+	    expect_version(to, nonce) == -1) {
+		from->absent = to->absent;
 		return session_fail_text(
 		    from, to->code, to->text == NULL ? NULL : strdup(to->text));
+	}
 	if (from->version < 2 || to->version < 2)
 		return session_fail(from, EXIT_INCOMPATIBLE,
 				    "one of the two ferries is too old to "
@@ -429,7 +431,6 @@ static int provide(struct run *run)
 {
 	const struct transfer_carrier *carrier = run->tried;
 
-	run->result->code = EXIT_UNREACHABLE;
 	return !run->reached && carrier->provide != NULL &&
 	       carrier->provide(carrier->cookie);
 }
@@ -443,7 +444,7 @@ static int try_again(struct run *run)
 	uint64_t random = 0, wait;
 	int code;
 
-	if (result->code == EXIT_NO_AGENT && provide(run))
+	if (result->absent == LANE_ABSENT_PROGRAM && provide(run))
 		return 1;
 	/* Before that it is rather a wrong name or key. */
 	if (!run->reached || !retry_wanted(result->code, run->reached))

@@ -97,10 +97,10 @@ struct transfer_request {
 };
 
 struct transfer_result {
-	int code;   /* exit code */
-	char *text; /* one line for the user, or NULL; malloc'd */
-	int told;   /* 1: the far end said it, of what is there */
-	int absent; /* 1: the host was reached, and no agent there */
+	int code;                 /* exit code */
+	char *text;               /* one line for the user, or NULL; malloc'd */
+	int told;                 /* 1: the far end said it, of what is there */
+	enum lane_absence absent; /* why nothing was begun */
 	uint8_t uuid[16];
 	int resumed;
 	unsigned retries;

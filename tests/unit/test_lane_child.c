@@ -129,6 +129,12 @@ static void is_down(struct fixture *fixture, int code, const char *text)
 		assert_non_null(strstr(fixture->lane->text, text));
 }
 
+static void tells_absence(const struct fixture *fixture,
+			  enum lane_absence absence)
+{
+	assert_int_equal(fixture->lane->absent, absence);
+}
+
 /* ---- it gets nowhere ------------------------------------------------------
  */
 
@@ -160,8 +166,9 @@ static void a_program_that_cannot_run(void **state)
 static void no_ferry_there(void **state)
 {
 	start_script(*state, "echo 'sh: ferry: not found' >&2; exit 127");
-	is_down(*state, EXIT_NO_AGENT,
+	is_down(*state, EXIT_UNREACHABLE,
 		"host: ferry is not found there (\"sh: ferry: not found\")");
+	tells_absence(*state, LANE_ABSENT_PROGRAM);
 }
 
 static void no_connection(void **state)
@@ -172,12 +179,14 @@ static void no_connection(void **state)
 	is_down(*state, EXIT_UNREACHABLE,
 		"ssh does not get in (\"ssh: connect: refused\"); see what "
 		"\"ssh host\" says");
+	tells_absence(*state, LANE_ABSENT_NOTHING);
 }
 
 static void it_is_killed(void **state)
 {
 	start_script(*state, "kill -KILL $$");
 	is_down(*state, EXIT_UNREACHABLE, "host: ferry gave no greeting");
+	tells_absence(*state, LANE_ABSENT_AGENT);
 }
 
 /* It has ended its output, and goes on. */
