@@ -28,6 +28,7 @@
 #include "cli/notice.h"
 #include "cli/prompt.h"
 #include "cli/sftp_child.h"
+#include "cli/signals.h"
 #include "cli/ssh_command.h"
 #include "cli/ssh_options.h"
 #include "cli/state.h"
@@ -39,6 +40,8 @@
 #define SOCKET_BUFFER (1 << 20)
 /* An agent that is told to end may have to wait for the server. */
 #define END_SECONDS   3
+/* A server waits so long for an answer of the user. */
+#define ASK_SECONDS   120
 
 /* One lane: an ssh and an agent. */
 struct sftp_lane {
@@ -211,6 +214,33 @@ static struct sftp_lane *take_lane(struct connect_sftp *connect)
 	return lane;
 }
 
+/* Milliseconds for the server's first answer. */
+static int patience(const struct connect_sftp *connect)
+{
+	const int timeout =
+	    (int)(connect->ssh_options.connect_timeout / 1000000) + 2000;
+	const int asks = connect->store == NULL && connect->attended;
+
+	return timeout + (asks ? ASK_SECONDS * 1000 : 0);
+}
+
+/* What ssh said, with what is to be done where it could ask nobody. */
+static char *advise(const struct connect_sftp *connect, char *said)
+{
+	const char *advice = said == NULL ? NULL : strstr(said, "; see what ");
+	char *text;
+
+	if (advice == NULL || connect->attended || connect->ssh_options.batch ||
+	    strstr(said, "Permission denied (") == NULL ||
+	    asprintf(&text,
+		     "%.*s, and there is no terminal to ask at; load a key "
+		     "into the agent, or set SSH_ASKPASS and DISPLAY",
+		     (int)(advice - said), said) < 0)
+		return said;
+	free(said);
+	return text;
+}
+
 /* The server's answer, as the store's connection.  0, or -1 with *text. */
 static int greet(struct connect_sftp *connect, int in, int out,
 		 const atomic_int *over, char **text)
@@ -218,10 +248,10 @@ static int greet(struct connect_sftp *connect, int in, int out,
 	const struct io_sftp_config config = {
 	    .in = in,
 	    .out = out,
-	    .milliseconds =
-		(int)(connect->ssh_options.connect_timeout / 1000000) + 2000,
+	    .milliseconds = patience(connect),
 	    .place = connect->place,
 	    .state_dir = state_descriptor(connect->state),
+	    .over = over,
 	    .down = down,
 	    .cookie = connect,
 	};
@@ -258,7 +288,11 @@ static int open_server(struct sftp_lane *lane, const atomic_int *over,
 	}
 	if (greet(connect, in, out, over, &text) == 0)
 		return 0;
-	said = sftp_child_explain(&lane->child, host);
+	if (signals_stop() != 0) {
+		free(text);
+		return fail(result, EXIT_INTERRUPTED, NULL);
+	}
+	said = advise(connect, sftp_child_explain(&lane->child, host));
 	if (said != NULL) {
 		free(text);
 		text = said;
@@ -345,7 +379,8 @@ int connect_sftp_lane(struct connect_sftp *connect, struct inbox *inbox,
 
 	memset(result, 0, sizeof(*result));
 	end_all(connect);
-	made = make_lane(connect, inbox, id, nonce, NULL, result);
+	made =
+	    make_lane(connect, inbox, id, nonce, signals_stop_flag(), result);
 	if (made == -1)
 		end_all(connect);
 	return made;

@@ -9,7 +9,7 @@
 
 #include "cli/exit_code.h"
 
-static volatile sig_atomic_t stop_signal;
+static atomic_int stop_signal; /* without a lock, as all of its size */
 static volatile sig_atomic_t status_count;
 static sig_atomic_t status_seen;
 
@@ -65,6 +65,11 @@ void signals_install(void)
 int signals_stop(void)
 {
 	return stop_signal;
+}
+
+const atomic_int *signals_stop_flag(void)
+{
+	return &stop_signal;
 }
 
 int signals_status_wanted(void)

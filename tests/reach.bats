@@ -5,6 +5,7 @@
 # question twice, and what goes between two hosts is seen from here.
 
 load lib/rig
+load lib/terminal
 
 setup()
 {
@@ -105,20 +106,25 @@ over_ssh()
 	printf '[localhost]:%s %s\n' "$SSHD_PORT" \
 	    "$(cut -d' ' -f1,2 "$SSHD_DIR/host_key.pub")" >>"$SSHD_KNOWN_HOSTS"
 	make_file big $((24 * MIB))
-	ferry_start --json --bwlimit=16m "$HOST:$work/big" \
+	# With --json somebody wants to know how much there is.
+	ferry_start --json --bwlimit=4m "$HOST:$work/big" \
 	    "localhost:$work/out/" >events
 	has_come()
 	{
-		"$FERRY" status --json | jq '.bytes >= 2097152 and
-		    .bytes_total == 25165824 and .running' | grep -qx true
+		"$FERRY" status | grep -q \
+		    '^  [1-9].* MiB of 24.0 MiB confirmed, .* running: process'
 	}
-	wait_until 20 has_come || fail "$("$FERRY" status --json)"
-	"$FERRY" status | grep -q ' MiB of 24.0 MiB confirmed, .* running'
+	wait_until 20 has_come || fail "$("$FERRY" status)"
 	kill -INT "$FERRY_PID"
 	wait "$FERRY_PID" || :
-	"$FERRY" status | grep -q ' MiB of 24.0 MiB confirmed, .* not running'
-	ferry -q resume
+	"$FERRY" status --json >state.json
+	[ "$(jq .bytes_total state.json)" -eq $((24 * MIB)) ]
+	[ "$(jq .bytes state.json)" -ge "$MIB" ]
+	[ "$(jq .running state.json)" = false ]
+	# Without the limit it is the same job.
+	ferry_json events "$HOST:$work/big" "localhost:$work/out/"
 	cmp big out/big
+	assert_done events resumed true
 	[ -z "$("$FERRY" status 2>/dev/null)" ]
 }
 
@@ -143,4 +149,65 @@ XDG_STATE_HOME=$BATS_TEST_TMPDIR/sshd/state HOME=$home"
 	assert_equal "$(printf '%s\n' "$left-"*)" "$left-$BASHPID"
 	# shellcheck disable=SC2012 # the names are ours
 	assert_equal "$(ls "$home/.cache/ferry" | wc -l)" 2
+}
+
+# ---- over SFTP --------------------------------------------------------------
+
+# with_password_over_sftp: there is an URL.
+with_password_over_sftp()
+{
+	work=$BATS_TEST_TMPDIR/work
+	mkdir "$work"
+	cd "$work" || return 1
+	ferry_state_in "$BATS_TEST_TMPDIR/state"
+	with_password 'PasswordAuthentication yes' 'UsePAM no'
+	there=sftp://$HOST:$SSHD_PORT$work/there
+	known=UserKnownHostsFile=$SSHD_KNOWN_HOSTS
+	# None of whoever runs this.
+	none=IdentityFile=none
+}
+
+@test "over SFTP a password is asked for on a terminal" {
+	with_password_over_sftp
+	echo content >source
+	open_terminal -o "$known" -o "$none" source "$there"
+	answer 'assword' 'secret\n'
+	close_terminal 0
+	cmp source there
+	run cat screen
+	refute_output --partial secret
+	# Without one there is nobody to ask.
+	rm there
+	run --separate-stderr env -u DISPLAY setsid -w "$FERRY" -o "$known" \
+	    -o "$none" source "$there" </dev/null
+	assert_failure 255
+	# shellcheck disable=SC2154
+	[[ $stderr == "ferry: $HOST: ssh does not get in "*'Permission denied'*\
+'no terminal to ask at; load a key into the agent, or set SSH_ASKPASS'* &&
+	    ${#stderr_lines[@]} -eq 1 ]] || fail "$stderr"
+	assert_not_exists there
+}
+
+@test "over SFTP ^C ends a question, and a transfer in order" {
+	with_password_over_sftp
+	make_file source $((24 * MIB))
+	open_terminal -o "$known" -o "$none" --bwlimit=8m source "$there"
+	answer 'assword' '\003'
+	close_terminal 20
+	assert_not_exists there
+	open_terminal -o "$known" -o "$none" --bwlimit=8m source "$there"
+	answer 'assword' 'secret\n'
+	wait_until 20 has_staged . $((4 * MIB)) || fail "$(cat screen)"
+	# shellcheck disable=SC2154 # open_terminal sets it
+	printf '\003' >&"$keys"
+	close_terminal 20
+	run cat screen
+	assert_output --partial interrupted
+	refute_output --partial lost
+	# It could still give its locks back.
+	run find .ferry -name '*.held'
+	assert_output ''
+	ferry_json events -i "$SSHD_KEY" resume
+	cmp source there
+	assert_done events resumed true
 }

@@ -8,12 +8,16 @@
 
 static int set_attributes(posix_spawnattr_t *attributes, short flags)
 {
-	sigset_t none, all;
+	sigset_t blocked, all;
 	int error;
 
-	sigemptyset(&none);
+	sigemptyset(&blocked);
+	if ((flags & POSIX_SPAWN_SETSID) == 0) {
+		sigaddset(&blocked, SIGINT);
+		sigaddset(&blocked, SIGHUP);
+	}
 	sigfillset(&all);
-	error = posix_spawnattr_setsigmask(attributes, &none);
+	error = posix_spawnattr_setsigmask(attributes, &blocked);
 	if (error == 0)
 		error = posix_spawnattr_setsigdefault(attributes, &all);
 	if (error == 0)

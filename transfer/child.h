@@ -13,7 +13,9 @@
 int child_start(const char *program, char *const *argv,
 		const int descriptors[3], pid_t *pid);
 
-/* The same, but in our session and group: it may read from the terminal. */
+/* The same, but in our session and group: it may read from the terminal.  What
+ * that sends to all, SIGINT and SIGHUP, is blocked there, which ssh leaves as
+ * it is: the end is up to us here too. */
 int child_start_attended(const char *program, char *const *argv,
 			 const int descriptors[3], pid_t *pid);
 

@@ -61,7 +61,7 @@ struct io_sftp *io_sftp_open(const struct io_sftp_config *config, char **text)
 	store->down = config->down;
 	store->cookie = config->cookie;
 	if (io_sftp_add(store, config->in, config->out, config->milliseconds,
-			NULL, text) == -1 ||
+			config->over, text) == -1 ||
 	    store->place == NULL || store->cache == NULL) {
 		io_sftp_close(store);
 		return NULL;

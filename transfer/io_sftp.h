@@ -41,6 +41,7 @@ struct io_sftp_config {
 	int milliseconds;  /* that it may take to begin; 0: for ever */
 	const char *place; /* the server's name: for the locks of this end */
 	int state_dir;     /* where they are; -1: nowhere */
+	const atomic_int *over; /* as for io_sftp_add */
 	/* As in sftp_client.h. */
 	void (*down)(void *cookie);
 	void *cookie;
