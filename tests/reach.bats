@@ -105,20 +105,20 @@ over_ssh()
 	rig
 	printf '[localhost]:%s %s\n' "$SSHD_PORT" \
 	    "$(cut -d' ' -f1,2 "$SSHD_DIR/host_key.pub")" >>"$SSHD_KNOWN_HOSTS"
-	make_file big $((24 * MIB))
+	make_file big $((12 * MIB))
 	# With --json somebody wants to know how much there is.
 	ferry_start --json --bwlimit=4m "$HOST:$work/big" \
 	    "localhost:$work/out/" >events
 	has_come()
 	{
 		"$FERRY" status | grep -q \
-		    '^  [1-9].* MiB of 24.0 MiB confirmed, .* running: process'
+		    '^  [1-9].* MiB of 12.0 MiB confirmed, .* running: process'
 	}
 	wait_until 20 has_come || fail "$("$FERRY" status)"
 	kill -INT "$FERRY_PID"
 	wait "$FERRY_PID" || :
 	"$FERRY" status --json >state.json
-	[ "$(jq .bytes_total state.json)" -eq $((24 * MIB)) ]
+	[ "$(jq .bytes_total state.json)" -eq $((12 * MIB)) ]
 	[ "$(jq .bytes state.json)" -ge "$MIB" ]
 	[ "$(jq .running state.json)" = false ]
 	# Without the limit it is the same job.
@@ -190,14 +190,14 @@ with_password_over_sftp()
 
 @test "over SFTP ^C ends a question, and a transfer in order" {
 	with_password_over_sftp
-	make_file source $((24 * MIB))
+	make_file source $((16 * MIB))
 	open_terminal -o "$known" -o "$none" --bwlimit=8m source "$there"
 	answer 'assword' '\003'
 	close_terminal 20
 	assert_not_exists there
 	open_terminal -o "$known" -o "$none" --bwlimit=8m source "$there"
 	answer 'assword' 'secret\n'
-	wait_until 20 has_staged . $((4 * MIB)) || fail "$(cat screen)"
+	wait_until 20 has_staged . $((2 * MIB)) || fail "$(cat screen)"
 	# shellcheck disable=SC2154 # open_terminal sets it
 	printf '\003' >&"$keys"
 	close_terminal 20
@@ -207,7 +207,7 @@ with_password_over_sftp()
 	# It could still give its locks back.
 	run find .ferry -name '*.held'
 	assert_output ''
-	ferry_json events -i "$SSHD_KEY" resume
+	ferry_json events source "$there"
 	cmp source there
 	assert_done events resumed true
 }
