@@ -232,6 +232,23 @@ static int leave_to_others(struct ssh_connection *connection,
 	    verdict->path, verdict->line);
 }
 
+/* The server may have a key of a type that is known, and ssh, which knows more
+ * of them, prefers it.  1 if ssh gets in.  Where it would accept a new one, it
+ * is not asked: to us this host is not new. */
+static int is_known_to_others(struct ssh_connection *connection)
+{
+	const struct ssh_config *config = ssh_connection_config(connection);
+	static const char what[] = "the type of the host key that is known";
+
+	if (config->elsewhere == NULL ||
+	    config->unknown_host == SSH_UNKNOWN_ACCEPT ||
+	    !config->elsewhere(config->cookie, what))
+		return 0;
+	ssh_connection_fail(connection, EXIT_UNREACHABLE,
+			    "libssh2 cannot use %s", what);
+	return 1;
+}
+
 static int decide(struct ssh_connection *connection,
 		  const struct known_hosts_query *query)
 {
@@ -256,7 +273,9 @@ static int decide(struct ssh_connection *connection,
 	case KNOWN_HOST_AUTHORITY:
 		return leave_to_others(connection, &verdict);
 	case KNOWN_HOST_OTHER_TYPE:
-		return decide_unknown(connection, query, 1);
+		return is_known_to_others(connection)
+			   ? -1
+			   : decide_unknown(connection, query, 1);
 	case KNOWN_HOST_UNKNOWN:
 		break;
 	}
