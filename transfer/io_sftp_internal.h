@@ -47,9 +47,14 @@ struct sftp_file {
 	size_t first_connection;
 	atomic_int alone; /* it is to be had on no other */
 
+	/* By connection; NULL: it is not open there.  One comes after another,
+	 * under the store's lock, and stays. */
+	struct sftp_handle *_Atomic handles[IO_SFTP_CONNECTIONS];
+	atomic_size_t handle_count;
+	/* Of a fresh one; else what was written of it. */
+	_Atomic uint64_t size;
+
 	/* Under the store's lock. */
-	struct sftp_handle *handles[IO_SFTP_CONNECTIONS]; /* NULL: not open */
-	size_t handle_count;
 	size_t pending[2];
 	unsigned age;
 	int settling;  /* one at a time waits for an age */
@@ -65,7 +70,6 @@ struct sftp_file {
 
 	/* The user's alone. */
 	int fresh;           /* made by us, alone: nobody else writes to it */
-	uint64_t size;       /* of a fresh one */
 	uint64_t known_size; /* UINT64_MAX: nobody asked */
 	time_t known_time;
 
