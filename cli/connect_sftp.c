@@ -33,11 +33,14 @@
 #include "cli/ssh_options.h"
 #include "cli/state.h"
 #include "journal/hexadecimal.h"
+#include "transfer/frame.h"
 #include "transfer/io_sftp.h"
 #include "transfer/thread.h"
 #include "transfer/transfer.h"
 
 #define SOCKET_BUFFER (1 << 20)
+/* A chunk in the socket, one half read, and some that wait for their turn. */
+#define LANE_FRAMES   4
 /* An agent that is told to end may have to wait for the server. */
 #define END_SECONDS   3
 /* A server waits so long for an answer of the user. */
@@ -71,6 +74,7 @@ struct connect_sftp {
 	pthread_cond_t changed;
 	struct sftp_lane lanes[IO_SFTP_CONNECTIONS];
 	size_t lane_count; /* the first is in use as long as any */
+	size_t most;       /* that there ever were */
 };
 
 /* The agent's lane is local: only ssh sees that the line is dead. */
@@ -209,6 +213,10 @@ static struct sftp_lane *take_lane(struct connect_sftp *connect)
 		memset(lane, 0, sizeof(*lane));
 		lane->connect = connect;
 		lane->ours = lane->other = lane->child.errors = -1;
+		if (connect->lane_count > connect->most) {
+			connect->most++;
+			frame_pool_enlarge(LANE_FRAMES);
+		}
 	}
 	pthread_mutex_unlock(&connect->lock);
 	return lane;

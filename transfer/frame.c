@@ -34,6 +34,7 @@ struct frame_pool {
 	struct frame *free; /* each with CHUNK_BODY_MAX of capacity */
 	size_t free_count;
 	size_t used; /* frames of the pool that have an owner */
+	size_t more; /* than FRAME_POOL_MAX that there may be */
 	unsigned waiting;
 	struct frame *forsaken;
 };
@@ -110,8 +111,9 @@ static int full_locked(void)
 {
 	size_t small = atomic_load_explicit(&small_bytes, memory_order_relaxed);
 
-	return pool.used >= FRAME_POOL_MAX ||
-	       pool.used * CHUNK_BODY_MAX + small >= SMALL_MAX;
+	return pool.used >= FRAME_POOL_MAX + pool.more ||
+	       pool.used * CHUNK_BODY_MAX + small >=
+		   SMALL_MAX + pool.more * CHUNK_BODY_MAX;
 }
 
 /* Count it no more (frame NULL: there is none after all).  Returns it if it
@@ -131,6 +133,15 @@ static struct frame *pool_put(struct frame *frame)
 		pthread_cond_broadcast(&pool.room);
 	pthread_mutex_unlock(&pool.lock);
 	return frame;
+}
+
+void frame_pool_enlarge(size_t more)
+{
+	pthread_mutex_lock(&pool.lock);
+	pool.more += more;
+	if (pool.waiting > 0)
+		pthread_cond_broadcast(&pool.room);
+	pthread_mutex_unlock(&pool.lock);
 }
 
 int frame_pool_full(void)

@@ -82,6 +82,12 @@ void frame_forsake(struct frame *);
  * whoever reads from a lane asks before it takes the next chunk.
  */
 #define FRAME_POOL_MAX 24
+
+/* Let it hold so many more: a process that is both ends of a lane has twice the
+ * chunks, and those that one end has in queues must not keep the other from
+ * taking them. */
+void frame_pool_enlarge(size_t more);
+
 /* 1 if that many frames of the pool, or as many bytes of others, are out. */
 int frame_pool_full(void);
 /* 1 if there are as many bytes of others alone: before any frame is taken. */
