@@ -106,6 +106,9 @@ struct io {
 	 * nothing: it cannot.  NULL: reading and writing is as good. */
 	int (*copy)(void *, int from, off_t from_offset, int to,
 		    off_t to_offset, size_t);
+
+	/* 1: what somebody asked for who is dead by now may still be done. */
+	int late;
 };
 
 enum { IO_START_WRITE, IO_DROP_CACHE, IO_READ_AHEAD };

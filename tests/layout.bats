@@ -49,7 +49,7 @@ setup()
 @test "a release has each script and each seed of a fuzz target" {
 	local file
 
-	for file in tests/*/*.sh tests/*/*.bash tests/*/*.pl; do
+	for file in tests/*/*.sh tests/*/*.bash tests/*/*.p[ly]; do
 		grep -qF "	$file \\" Makefile.am || fail "$file"
 	done
 	while read -r file; do

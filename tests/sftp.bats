@@ -22,18 +22,6 @@ teardown()
 	rig_teardown
 }
 
-# A program for --ssh that passes so many bytes to the server, and the rest when
-# gate.open is there.
-ssh_gate_make()
-{
-	gate_make "$PWD/gate" up "$1"
-	cat >gate <<-END
-		#!/bin/bash
-		exec 3<&0
-		exec ssh "\$@" < <(exec perl '$PWD/gate.pass' $1 '$PWD/gate' <&3)
-	END
-}
-
 # Whole seconds from 1970 on, as SFTP has them.
 make_sftp_tree()
 {
@@ -107,7 +95,7 @@ make_sftp_tree()
 
 @test "killed, it goes on where it was" {
 	make_file src $((40 * MIB))
-	ssh_gate_make $((32 * MIB))
+	ssh_gate_make "$PWD/gate" $((32 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	wait_until 20 has_staged . $((30 * MIB))
@@ -132,7 +120,7 @@ find_journal()
 
 @test "cut, it connects again by itself" {
 	make_file src $((40 * MIB))
-	ssh_gate_make $((32 * MIB))
+	ssh_gate_make "$PWD/gate" $((32 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	touch gate.open
@@ -145,7 +133,7 @@ find_journal()
 
 @test "one run at a time" {
 	make_file src $((4 * MIB))
-	ssh_gate_make $((2 * MIB))
+	ssh_gate_make "$PWD/gate" $((2 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	# Another state folder is another user's, or machine's.

@@ -14,6 +14,7 @@ static void fill(struct io_sftp *store)
 	store->io = *io_system();
 	store->io.context = store;
 	store->io.whole_seconds = 1;
+	store->io.late = 1;
 	io_sftp_fill_names(&store->io);
 	io_sftp_fill_open(&store->io);
 	io_sftp_fill_write(&store->io);

@@ -32,6 +32,7 @@
 #define READ_SIZE      (2 * SFTP_PACKET_MAX)
 #define HEAD_SIZE      9   /* length, type, id */
 #define WAIT_STEP      100 /* milliseconds */
+#define LOOK_STEP      1000
 /* Without limits@openssh.com every server takes so much. */
 #define TRANSFER_LEAST ((size_t)32 << 10)
 /* So that what is in flight is 8 MiB at most. */
@@ -208,6 +209,35 @@ static int take_packets(struct sftp_client *client)
 	return result;
 }
 
+static uint64_t milliseconds_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/*
+ * Until there is something to read, or for too long nothing, though requests
+ * are out.  0, or -1.
+ */
+static int listen_to(struct sftp_client *client)
+{
+	struct pollfd ready = {client->config.in, POLLIN, 0};
+	uint64_t now, since = milliseconds_now();
+
+	while (poll(&ready, 1, LOOK_STEP) <= 0) {
+		size_t load = atomic_load(&client->load);
+
+		now = milliseconds_now();
+		if (load == 0)
+			since = now;
+		else if (now - since > SFTP_SILENCE + load / SFTP_SLOWEST)
+			return -1;
+	}
+	return 0;
+}
+
 /* Read what there is.  0, or an errno. */
 static int fill(struct sftp_client *client)
 {
@@ -231,6 +261,8 @@ static void *run_reader(void *cookie)
 	while (error == 0) {
 		if (take_packets(client) == -1)
 			error = EPROTO;
+		else if (listen_to(client) == -1)
+			error = ECONNABORTED;
 		else
 			error = fill(client);
 	}
@@ -379,14 +411,6 @@ static void note_extension(struct sftp_client *client, const uint8_t *name,
 		    memcmp(known[i].name, name, length) == 0)
 			client->extensions |= known[i].bit;
 	}
-}
-
-static uint64_t milliseconds_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
 static int say(char **text, const char *what)

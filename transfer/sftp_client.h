@@ -17,6 +17,13 @@
  * allocate more than SFTP_PACKET_MAX.
  */
 #define SFTP_IN_FLIGHT 64 /* requests; further ones wait */
+/*
+ * A server that says nothing for so many milliseconds, though it was asked
+ * for something, is given up; one more for so many bytes of what all that
+ * costs, for a line may be slow, and a disk.
+ */
+#define SFTP_SILENCE   30000
+#define SFTP_SLOWEST   512
 
 /* error of a call: the end of a file or of a folder's names. */
 #define SFTP_END (-1)

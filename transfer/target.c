@@ -34,11 +34,23 @@ const char *target_path(const struct target *target, const struct entry *entry)
 							 : NULL;
 }
 
-void target_staged_name(const char *path, char name[TARGET_NAME_SIZE])
+/*
+ * It follows from the path.  Where what a run before asked for may still be
+ * done, it follows from the version of the source as well: then all that ever
+ * writes to a staged file writes the same, and a rename that comes late finds
+ * nothing.
+ */
+void target_staged_name(const struct target *target, const char *path,
+			const struct digest *version,
+			char name[TARGET_NAME_SIZE])
 {
-	struct digest digest = digest_of(path, strlen(path));
+	struct digest digests[2] = {digest_of(path, strlen(path))};
 
-	digest_format(&digest, name);
+	if (target->io->late) {
+		digests[1] = *version;
+		digests[0] = digest_of(digests, sizeof(digests));
+	}
+	digest_format(&digests[0], name);
 }
 
 void target_fault(const struct target *target, struct task *task,

@@ -244,6 +244,22 @@ static int take_back(struct target *target, const struct journal_file *file)
 }
 
 /*
+ * Another version that is staged under another name is of no use, and a rename
+ * of it that comes late would put it in place: it is not to find it.  0 or -1.
+ */
+static int forget_version(struct target *target, const struct examination *look,
+			  const struct journal_file *file)
+{
+	char name[TARGET_NAME_SIZE];
+
+	if (!target->io->late || file == NULL ||
+	    digest_equal(&file->plan.version, &look->item->entry->version))
+		return 0;
+	target_staged_name(target, look->path, &file->plan.version, name);
+	return io_remove_tree(target->io, target->staging, name);
+}
+
+/*
  * What is staged of a file.  The journal's knowledge goes with the answer: it
  * is asked once for each path.
  */
@@ -256,7 +272,7 @@ static void examine_staged(struct examination *look, const struct stat *there)
 	struct journal_file *file;
 	int staged, gone;
 
-	target_staged_name(look->path, name);
+	target_staged_name(target, look->path, &item->entry->version, name);
 	staged = target->io->stat_at(target->io->context, target->staging, name,
 				     &status) == 0;
 	gone = !staged && errno == ENOENT;
@@ -264,7 +280,9 @@ static void examine_staged(struct examination *look, const struct stat *there)
 		 status.st_nlink == 1 && status.st_size > 0;
 	pthread_mutex_lock(&target->journal_lock);
 	file = find_planned(target, look->path);
-	if (staged) {
+	if (forget_version(target, look, file) == -1) {
+		fail(look, "cannot remove what is staged", errno);
+	} else if (staged) {
 		item->verdict = EXAMINE_OLDER;
 		item->basis_size = (uint64_t)status.st_size;
 		if (file != NULL && file->leaf_count > 0 &&

@@ -150,7 +150,7 @@ static int sync_file(struct target *target, const struct group_file *file)
 		return sync_open(target, descriptor, file->entry);
 	if (path == NULL)
 		return 1;
-	target_staged_name(path, name);
+	target_staged_name(target, path, &file->entry->version, name);
 	descriptor = io_open_beneath(target->io, target->staging, name,
 				     O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 	if (descriptor == -1)

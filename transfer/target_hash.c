@@ -40,7 +40,7 @@ static int open_basis(struct target *target, const struct entry *entry,
 		return -1;
 	}
 	if (basis == BASIS_STAGED) {
-		target_staged_name(path, staged);
+		target_staged_name(target, path, &entry->version, staged);
 		name = staged;
 	} else {
 		folder = folder_cache_parent(target->examined, path, &name);

@@ -109,8 +109,10 @@ struct target {
 /* Where an entry goes, relative to base; NULL: not to be taken, for the user
  * did not ask for it. */
 const char *target_path(const struct target *, const struct entry *);
-/* The name of what is staged for a path. */
-void target_staged_name(const char *path, char name[TARGET_NAME_SIZE]);
+/* The name of what is staged for a version of a path: see target.c. */
+void target_staged_name(const struct target *, const char *path,
+			const struct digest *version,
+			char name[TARGET_NAME_SIZE]);
 /* The task failed at this entry; see fault_task. */
 void target_fault(const struct target *, struct task *, const struct entry *,
 		  const char *what, int error);

@@ -194,7 +194,8 @@ static void gather(struct target *target, struct placing *placing,
 		    memcmp(path, first, length) != 0)
 			break;
 		target_descriptor_close(target, items[i].staged);
-		target_staged_name(path, placing->staged[i]);
+		target_staged_name(target, path, &items[i].entry->version,
+				   placing->staged[i]);
 		placing->renames[i] = (struct io_rename){
 		    .from_dir = target->staging,
 		    .to_dir = folder,
@@ -238,7 +239,7 @@ static int place_link(struct target *target, struct place_item *item,
 	struct io *io = target->io;
 	char staged[TARGET_NAME_SIZE];
 
-	target_staged_name(path, staged);
+	target_staged_name(target, path, &item->entry->version, staged);
 	if (io->make_link_at(io->context, target->staging, staged,
 			     item->entry->link) == -1) {
 		if (errno != EEXIST ||

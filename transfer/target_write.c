@@ -89,7 +89,7 @@ int target_staged_open(struct target *target, const struct entry *entry,
 		errno = EPERM;
 		return -1;
 	}
-	target_staged_name(path, name);
+	target_staged_name(target, path, &entry->version, name);
 	file = create(target, name, 0600);
 	if (file == -1 && errno == EEXIST) {
 		file = open_old(target, name);
@@ -135,7 +135,7 @@ static int write_whole(struct target *target, const struct task_write *write,
 		errno = EPERM;
 		return -1;
 	}
-	target_staged_name(path, name);
+	target_staged_name(target, path, &entry->version, name);
 	target_times(entry, file.times);
 	/* What was staged under that name goes. */
 	target_forget_bases(target, entry->index);
@@ -288,7 +288,7 @@ void target_discard(struct target *target, struct task *task)
 	target->look_staged = 1;
 	if (!discard->remove || path == NULL)
 		return;
-	target_staged_name(path, name);
+	target_staged_name(target, path, &discard->entry->version, name);
 	if (io_remove_tree(target->io, target->staging, name) == -1)
 		target_fault(target, task, discard->entry,
 			     "cannot remove what is staged", errno);

@@ -195,6 +195,19 @@ gate_make()
 	END
 }
 
+# ssh_gate_make PATH BYTES: the same for --ssh, up.  What came before ferry was
+# killed is passed all the same; PATH.pid is ssh's.
+ssh_gate_make()
+{
+	gate_make "$1" up "$2"
+	cat >"$1" <<-END
+		#!/bin/bash
+		exec 3<&0
+		echo \$\$ >'$1.pid'
+		exec ssh "\$@" < <(exec perl '$1.pass' $2 '$1' <&3)
+	END
+}
+
 # staged_bytes FOLDER: what is on disk of staged files in FOLDER/.ferry.
 staged_bytes()
 {

@@ -30,6 +30,7 @@ packages_check=(
 	bats-support
 	clang
 	csh
+	dropbear-bin
 	fish
 	git
 	jq
@@ -40,6 +41,8 @@ packages_check=(
 	mandoc
 	oathtool
 	procps
+	python3-asyncssh
+	python3-paramiko
 	rsync
 	shellcheck
 	tcsh
