@@ -169,3 +169,71 @@ gate_is_gone()
 	cmp src dst
 	assert_nothing_staged .
 }
+
+# ---- kill -9 -----------------------------------------------------------------
+
+# What is under a name is the source's, or what it was before.
+assert_nothing_wrong()
+{
+	local name
+
+	[ -d dst ] || return 0
+	while read -r -d '' name; do
+		cmp -s "src/$name" "dst/$name" ||
+		    cmp -s "old/$name" "dst/$name" ||
+		    fail "dst/$name is not what src/$name is or was"
+	done < <(find dst -name .ferry -prune -o -type f -printf '%P\0')
+}
+
+# Another version of one file, the large one now and then.
+change_source()
+{
+	local name=$((RANDOM % 40)) size=$((RANDOM * 2))
+
+	[ $((RANDOM % 3)) -ne 0 ] || name=big size=$((4 * MIB))
+	cp "src/$name" "old/$name"
+	make_file "src/$name" "$size"
+}
+
+# kill_at_random FROM TO: copy until it is done, with kills in between.
+kill_at_random()
+{
+	local status=1 moment
+
+	while [ "$status" -ne 0 ]; do
+		ferry_start -q "$1" "$2" 2>messages
+		if [ "$kills" -gt 0 ]; then
+			moment=$((RANDOM * 700 / 32768))
+			sleep "0.$(printf %03d "$moment")"
+			kill -KILL "$FERRY_PID" 2>/dev/null || :
+		fi
+		status=0
+		wait "$FERRY_PID" 2>/dev/null || status=$?
+		case $status in
+		0) ;;
+		137) kills=$((kills - 1)) ;;
+		*) fail "exit $status: $(cat messages)" ;;
+		esac
+		assert_nothing_wrong
+		[ $((RANDOM % 4)) -ne 0 ] || [ "$status" -eq 0 ] ||
+		    change_source
+	done
+	diff -r src dst
+	assert_nothing_staged dst
+	rm -rf dst
+}
+
+# FERRY_SFTP_KILLS is how many there are.
+@test "kill -9 at any moment" {
+	local kills=${FERRY_SFTP_KILLS:-30} number
+
+	RANDOM=${FERRY_KILL_SEED:-$RANDOM}
+	begin openssh
+	mkdir src old
+	for number in {0..39}; do make_file "src/$number" $((RANDOM * 2)); done
+	make_file src/big $((4 * MIB))
+	while [ "$kills" -gt 0 ]; do
+		kill_at_random src/ "$SERVER_URL/dst"
+		kill_at_random "$SERVER_URL/src/" dst
+	done
+}
