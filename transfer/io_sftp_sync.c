@@ -324,7 +324,12 @@ static int sync_one(void *context, int descriptor)
 		return -1;
 	if (file->folder)
 		return sync_open_folder(store, file);
-	result = sync_file(store, file);
+	/* Opened to be synced: what it holds was asked for without it, perhaps
+	 * over another connection, and may have failed there. */
+	if (file->changes == 0)
+		result = io_sftp_settle(store);
+	if (result == 0)
+		result = sync_file(store, file);
 	if (result == -1) {
 		pthread_mutex_lock(&store->lock);
 		file->told = 1;

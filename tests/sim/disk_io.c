@@ -336,7 +336,8 @@ void disk_io_init(struct disk *disk)
 					0,
 					NULL,
 					NULL,
-					NULL};
+					NULL,
+					0};
 
 	disk->io = table;
 	disk->io.context = disk;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Goal: over a server that fails any one request, answers out of order, reads
- * short or has no extensions, a push ends with all files whole and exit 0, or
- * without exit 0; and no target is ever a wrong file.
+ * Goal: over a server that fails any one request, is cut off at it, answers out
+ * of order, reads short or has no extensions, a push and a pull end with all
+ * files whole and exit 0, or without exit 0; and no target is ever a wrong
+ * file.  So over one connection, and over two.
  *
  * The server is OpenSSH's, behind a proxy that does that to it.
  */
@@ -23,6 +24,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "journal/hexadecimal.h"
@@ -34,11 +37,20 @@
 
 #define SERVER "/usr/lib/openssh/sftp-server"
 #define LARGE  ((size_t)512 << 10)
+/* So much is written and read over both of two connections. */
+#define SPREAD ((size_t)(9 << 20) + 5)
 
 /* What the proxy does. */
 struct mischief {
 	unsigned fail; /* this request, counted from 1; 0: none */
-	int bare;      /* no extensions */
+	enum {
+		FAIL_REFUSE, /* it is not done */
+		FAIL_DENY,   /* it is done, and said not to be */
+		FAIL_CUT     /* the connection ends */
+	} how;
+	int two;             /* connections */
+	int bare;            /* no extensions */
+	const char *without; /* this extension; NULL: all are there */
 	int reorder;
 	int short_reads;
 	/* What a server that is out of its mind sends in place of the first
@@ -53,7 +65,8 @@ struct proxy {
 	pid_t pid;
 	pthread_t up, down;
 	pthread_mutex_t lock; /* of writes to the client */
-	unsigned requests;
+	atomic_uint *requests;
+	atomic_uint denied; /* the id of this reply and 1; 0: none */
 };
 
 /* ---- the proxy ---------------------------------------------------------- */
@@ -106,14 +119,41 @@ static void to_client(struct proxy *proxy, const uint8_t *packet, size_t size)
 	pthread_mutex_unlock(&proxy->lock);
 }
 
+#define FAILED_SIZE 21
+
 /* A status: 0 is well, 4 a failure of any kind. */
+static void fill_status(uint8_t *reply, const uint8_t *id, uint8_t status)
+{
+	uint8_t bytes[FAILED_SIZE] = {0, 0, 0, 17, SFTP_STATUS};
+
+	memcpy(bytes + 5, id, 4);
+	bytes[12] = status;
+	memcpy(reply, bytes, sizeof(bytes));
+}
+
 static void answer(struct proxy *proxy, const uint8_t *request, uint8_t status)
 {
-	uint8_t reply[21] = {0, 0, 0, 17, SFTP_STATUS};
+	uint8_t reply[FAILED_SIZE];
 
-	memcpy(reply + 5, request + 5, 4);
-	reply[12] = status;
+	fill_status(reply, request + 5, status);
 	to_client(proxy, reply, sizeof(reply));
+}
+
+/* The request that fails.  1 if it is to be done all the same. */
+static int fail_request(struct proxy *proxy, const uint8_t *packet)
+{
+	switch (proxy->mischief->how) {
+	case FAIL_REFUSE:
+		answer(proxy, packet, 4);
+		return 0;
+	case FAIL_DENY:
+		atomic_store(&proxy->denied, sftp_decode_u32(packet + 5) + 1);
+		return 1;
+	case FAIL_CUT:
+		shutdown(proxy->client, SHUT_RDWR);
+		break;
+	}
+	return 0;
 }
 
 static void *run_up(void *cookie)
@@ -127,11 +167,15 @@ static void *run_up(void *cookie)
 		    sftp_decode_u32(packet + size - 4) > 1000)
 			sftp_encode_u32(packet + size - 4, 1000);
 		if (packet[4] != SFTP_INIT &&
-		    ++proxy->requests == proxy->mischief->fail)
-			answer(proxy, packet, 4);
+		    atomic_fetch_add(proxy->requests, 1) + 1 ==
+			proxy->mischief->fail &&
+		    !fail_request(proxy, packet)) {
+			free(packet);
+			continue;
+		}
 		/* The disk itself would take most of the time. */
-		else if (packet[4] == SFTP_EXTENDED && size > 30 &&
-			 memcmp(packet + 13, "fsync@", 6) == 0)
+		if (packet[4] == SFTP_EXTENDED && size > 30 &&
+		    memcmp(packet + 13, "fsync@", 6) == 0)
 			answer(proxy, packet, 0);
 		else
 			write_all(proxy->server, packet, size);
@@ -151,6 +195,21 @@ static void *run_down(void *cookie)
 	while ((packet = read_packet(proxy->server, &size)) != NULL) {
 		struct pollfd more = {proxy->server, POLLIN, 0};
 
+		if (packet[4] == SFTP_VERSION && mischief->without != NULL) {
+			uint8_t *name = memmem(packet, size, mischief->without,
+					       strlen(mischief->without));
+
+			assert_non_null(name);
+			name[0] = 'X';
+		}
+		if (packet[4] != SFTP_VERSION &&
+		    sftp_decode_u32(packet + 5) + 1 ==
+			atomic_load(&proxy->denied)) {
+			packet = realloc(packet, FAILED_SIZE);
+			assert_non_null(packet);
+			fill_status(packet, packet + 5, 4);
+			size = FAILED_SIZE;
+		}
 		if (packet[4] == SFTP_VERSION && mischief->bare) {
 			size = 9;
 			sftp_encode_u32(packet, 5);
@@ -181,13 +240,15 @@ static void *run_down(void *cookie)
 }
 
 /* The client's end. */
-static int proxy_start(struct proxy *proxy, const struct mischief *mischief)
+static int proxy_start(struct proxy *proxy, const struct mischief *mischief,
+		       atomic_uint *requests)
 {
 	char *argv[] = {(char *)(uintptr_t)SERVER, NULL};
 	int server[2], client[2];
 
 	memset(proxy, 0, sizeof(*proxy));
 	proxy->mischief = mischief;
+	proxy->requests = requests;
 	pthread_mutex_init(&proxy->lock, NULL);
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, server), 0);
@@ -217,11 +278,12 @@ static void proxy_end(struct proxy *proxy)
 	pthread_mutex_destroy(&proxy->lock);
 }
 
-/* ---- a push over it ----------------------------------------------------- */
+/* ---- a copy over it ----------------------------------------------------- */
 
-struct push {
+struct copy {
 	const struct mischief *mischief;
-	struct proxy proxy;
+	struct proxy proxies[2];
+	atomic_uint requests;
 	struct io_sftp *store;
 	pthread_t agent;
 	int lane, other, running;
@@ -231,89 +293,124 @@ struct push {
 
 static void *run_agent(void *cookie)
 {
-	struct push *push = cookie;
+	struct copy *copy = cookie;
 
-	agent_run(io_sftp_io(push->store), push->lane, push->lane, push->nonce,
+	agent_run(io_sftp_io(copy->store), copy->lane, copy->lane, copy->nonce,
 		  -1, AGENT_ALL);
 	return NULL;
 }
 
 static void down(void *cookie)
 {
-	struct push *push = cookie;
+	struct copy *copy = cookie;
 
-	shutdown(push->other, SHUT_RDWR);
+	shutdown(copy->other, SHUT_RDWR);
+}
+
+static void add_connection(struct copy *copy)
+{
+	int end =
+	    proxy_start(&copy->proxies[1], copy->mischief, &copy->requests);
+	char *text;
+
+	/* One that is cut at once is the end of it. */
+	if (io_sftp_add(copy->store, end, end, 0, NULL, &text) == -1) {
+		free(text);
+		io_sftp_cut(copy->store);
+	}
 }
 
 /* Only once: a lost connection is the end of it. */
-static int connect_push(void *cookie, struct inbox *inbox, uint32_t id,
+static int connect_copy(void *cookie, struct inbox *inbox, uint32_t id,
 			const char *nonce, struct lane_result *result)
 {
-	struct push *push = cookie;
+	struct copy *copy = cookie;
 	struct io_sftp_config config = {.place = "test",
-					.state_dir = push->state_dir,
+					.state_dir = copy->state_dir,
 					.down = down,
-					.cookie = push};
+					.cookie = copy};
 	int pair[2];
 	char *text;
 
 	memset(result, 0, sizeof(*result));
 	result->code = EXIT_UNREACHABLE;
-	if (push->running)
+	if (copy->running)
 		return -1;
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	push->lane = pair[1];
-	push->other = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
-	assert_int_equal(hex_bytes(nonce, push->nonce, 16), 0);
-	config.in = config.out = proxy_start(&push->proxy, push->mischief);
-	push->store = io_sftp_open(&config, &text);
-	assert_non_null(push->store);
-	push->running = 1;
-	assert_int_equal(pthread_create(&push->agent, NULL, run_agent, push),
+	copy->lane = pair[1];
+	copy->other = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(hex_bytes(nonce, copy->nonce, 16), 0);
+	config.in = config.out =
+	    proxy_start(&copy->proxies[0], copy->mischief, &copy->requests);
+	copy->store = io_sftp_open(&config, &text);
+	assert_non_null(copy->store);
+	if (copy->mischief->two)
+		add_connection(copy);
+	copy->running = 1;
+	assert_int_equal(pthread_create(&copy->agent, NULL, run_agent, copy),
 			 0);
 	result->lane = lane_fd_create(inbox, id, pair[0], pair[0], 0);
 	assert_non_null(result->lane);
 	return 0;
 }
 
-/* Push "src/" to "dst"; the exit code, and *requests that it took. */
-static int push_tree(struct scratch *scratch, const struct mischief *mischief,
-		     unsigned *requests)
+static int sync_nothing(void *context, int descriptor)
 {
-	struct push push = {.mischief = mischief};
+	(void)context;
+	(void)descriptor;
+	return 0;
+}
+
+/* As the proxy does: there are hundreds of runs. */
+static struct io *quick_disk(void)
+{
+	static struct io disk;
+
+	disk = *io_system();
+	disk.sync = disk.sync_data = disk.sync_all = sync_nothing;
+	return &disk;
+}
+
+/* Copy "src/" to "dst"; the exit code, and *requests that it took. */
+static int copy_tree(struct scratch *scratch, enum operation operation,
+		     const struct mischief *mischief, unsigned *requests)
+{
+	struct copy copy = {.mischief = mischief};
 	struct transfer_request request;
 	struct transfer_result result;
 	char source[512], target[512];
 	char *sources[] = {source};
 
-	push.state_dir = openat(scratch->dir, "state", O_RDONLY | O_DIRECTORY);
-	assert_int_not_equal(push.state_dir, -1);
+	copy.state_dir = openat(scratch->dir, "state", O_RDONLY | O_DIRECTORY);
+	assert_int_not_equal(copy.state_dir, -1);
 	snprintf(source, sizeof(source), "%s/src/", scratch->path);
 	snprintf(target, sizeof(target), "%s/dst", scratch->path);
 	memset(&request, 0, sizeof(request));
-	request.io = io_system();
-	request.operation = OPERATION_PUSH;
+	request.io = quick_disk();
+	request.operation = operation;
 	request.sources = sources;
 	request.source_count = 1;
 	request.target = target;
 	request.compression = COMPRESS_NO;
 	request.uuid[0] = 1;
 	request.state_dir = -1;
-	request.carrier.cookie = &push;
-	request.carrier.connect = connect_push;
+	request.carrier.cookie = &copy;
+	request.carrier.connect = connect_copy;
 	request.give_up = 1;
 	transfer_run(&request, &result);
 	free(result.text);
-	if (push.running) {
+	if (copy.running) {
 		/* The proxy sees the end of the store's. */
-		pthread_join(push.agent, NULL);
-		io_sftp_close(push.store);
-		proxy_end(&push.proxy);
-		close(push.other);
+		pthread_join(copy.agent, NULL);
+		io_sftp_close(copy.store);
+		proxy_end(&copy.proxies[0]);
+		if (mischief->two)
+			proxy_end(&copy.proxies[1]);
+		close(copy.other);
 	}
-	close(push.state_dir);
-	*requests = push.proxy.requests;
+	close(copy.state_dir);
+	*requests = atomic_load(&copy.requests);
 	return result.code;
 }
 
@@ -322,6 +419,7 @@ static int push_tree(struct scratch *scratch, const struct mischief *mischief,
 struct tree {
 	struct scratch scratch;
 	uint8_t *large;
+	size_t size; /* of it */
 };
 
 static int make_tree(void **state)
@@ -331,6 +429,7 @@ static int make_tree(void **state)
 	assert_non_null(tree);
 	scratch_make(&tree->scratch);
 	tree->large = scratch_bytes(LARGE, 1);
+	tree->size = LARGE;
 	scratch_folder(&tree->scratch, "state");
 	scratch_folder(&tree->scratch, "src");
 	scratch_folder(&tree->scratch, "src/sub");
@@ -359,7 +458,7 @@ static void check_files(struct tree *tree, int all)
 	if (all || scratch_exists(scratch, "dst/one"))
 		scratch_holds(scratch, "dst/one", "first", 5);
 	if (all || scratch_exists(scratch, "dst/sub/two"))
-		scratch_holds(scratch, "dst/sub/two", tree->large, LARGE);
+		scratch_holds(scratch, "dst/sub/two", tree->large, tree->size);
 	if (all || scratch_exists(scratch, "dst/three"))
 		scratch_holds(scratch, "dst/three", "", 0);
 }
@@ -370,44 +469,137 @@ static void clear_target(struct tree *tree)
 			 0);
 }
 
-static void push_well(struct tree *tree, const struct mischief *mischief)
+static void copy_well(struct tree *tree, enum operation operation,
+		      const struct mischief *mischief)
 {
 	unsigned requests;
 
-	assert_int_equal(push_tree(&tree->scratch, mischief, &requests),
-			 EXIT_DONE);
+	assert_int_equal(
+	    copy_tree(&tree->scratch, operation, mischief, &requests),
+	    EXIT_DONE);
 	check_files(tree, 1);
 	assert_false(scratch_exists(&tree->scratch, "dst/.ferry"));
 }
 
-static void any_one_request_may_fail(void **state)
+/* The copy with each request failing in turn, every step-th of them. */
+static void fail_each(struct tree *tree, enum operation operation,
+		      struct mischief mischief, unsigned step)
 {
-	struct tree *tree = *state;
-	struct mischief mischief = {0};
-	unsigned all, requests, failed = 0;
+	unsigned all, requests, failed = 0, runs = 0;
 
-	assert_int_equal(push_tree(&tree->scratch, &mischief, &all), EXIT_DONE);
+	assert_int_equal(copy_tree(&tree->scratch, operation, &mischief, &all),
+			 EXIT_DONE);
+	check_files(tree, 1);
 	clear_target(tree);
-	for (mischief.fail = 1; mischief.fail <= all; mischief.fail++) {
-		int code = push_tree(&tree->scratch, &mischief, &requests);
+	for (mischief.fail = 1; mischief.fail <= all; mischief.fail += step) {
+		int code =
+		    copy_tree(&tree->scratch, operation, &mischief, &requests);
 
+		runs++;
 		failed += code != EXIT_DONE;
 		check_files(tree, code == EXIT_DONE);
 		/* And the next run mends it. */
-		if (mischief.fail % 8 == 0)
-			push_well(tree, &(const struct mischief){0});
+		if (runs % 8 == 0)
+			copy_well(tree, operation, &(const struct mischief){0});
 		clear_target(tree);
 	}
 	/* Most are needed. */
-	assert_true(all > 30);
-	assert_true(failed > all / 2);
+	assert_true(all > 15);
+	assert_true(failed > runs / 3);
+}
+
+static void any_one_request_may_fail(void **state)
+{
+	const struct mischief mischief = {0};
+
+	fail_each(*state, OPERATION_PUSH, mischief, 1);
+	fail_each(*state, OPERATION_PULL, mischief, 1);
+}
+
+static void any_one_request_may_be_denied(void **state)
+{
+	const struct mischief mischief = {.how = FAIL_DENY};
+
+	fail_each(*state, OPERATION_PUSH, mischief, 3);
+	fail_each(*state, OPERATION_PULL, mischief, 3);
+}
+
+static void any_one_request_may_be_the_last(void **state)
+{
+	const struct mischief mischief = {.how = FAIL_CUT};
+
+	fail_each(*state, OPERATION_PUSH, mischief, 4);
+	fail_each(*state, OPERATION_PULL, mischief, 4);
+}
+
+/* Where nothing is synced, and nothing replaced. */
+static void one_may_fail_without_extensions(void **state)
+{
+	const struct mischief mischief = {.bare = 1};
+
+	fail_each(*state, OPERATION_PUSH, mischief, 4);
+	fail_each(*state, OPERATION_PULL, mischief, 4);
+}
+
+static void one_of_two_connections_may_fail(void **state)
+{
+	struct mischief mischief = {.two = 1};
+
+	fail_each(*state, OPERATION_PUSH, mischief, 1);
+	fail_each(*state, OPERATION_PULL, mischief, 2);
+	mischief.how = FAIL_DENY;
+	mischief.reorder = 1;
+	fail_each(*state, OPERATION_PUSH, mischief, 8);
+	fail_each(*state, OPERATION_PULL, mischief, 8);
+}
+
+/* A file that is written and read over both. */
+static void one_may_fail_of_a_large_file(void **state)
+{
+	struct tree *tree = *state;
+	struct mischief mischief = {.two = 1};
+
+	free(tree->large);
+	tree->size = SPREAD;
+	tree->large = scratch_bytes(SPREAD, 2);
+	scratch_write(&tree->scratch, "src/sub/two", tree->large, SPREAD);
+	fail_each(tree, OPERATION_PUSH, mischief, 23);
+	fail_each(tree, OPERATION_PULL, mischief, 23);
+	mischief.how = FAIL_CUT;
+	fail_each(tree, OPERATION_PUSH, mischief, 31);
+	fail_each(tree, OPERATION_PULL, mischief, 31);
 }
 
 static void replies_come_in_any_order(void **state)
 {
-	const struct mischief mischief = {.reorder = 1};
+	struct tree *tree = *state;
+	struct mischief mischief = {.reorder = 1, .short_reads = 1};
 
-	push_well(*state, &mischief);
+	for (mischief.two = 0; mischief.two < 2; mischief.two++) {
+		copy_well(tree, OPERATION_PUSH, &mischief);
+		clear_target(tree);
+		copy_well(tree, OPERATION_PULL, &mischief);
+		clear_target(tree);
+	}
+}
+
+static void a_server_without_an_extension(void **state)
+{
+	static const char *const names[] = {
+	    "posix-rename@openssh.com", "fsync@openssh.com",
+	    "lsetstat@openssh.com", "limits@openssh.com"};
+	struct tree *tree = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct mischief mischief = {.without = names[i]};
+
+		for (mischief.two = 0; mischief.two < 2; mischief.two++) {
+			copy_well(tree, OPERATION_PUSH, &mischief);
+			clear_target(tree);
+			copy_well(tree, OPERATION_PULL, &mischief);
+			clear_target(tree);
+		}
+	}
 }
 
 static void a_server_with_no_extensions(void **state)
@@ -416,12 +608,15 @@ static void a_server_with_no_extensions(void **state)
 	const struct mischief mischief = {.bare = 1};
 	unsigned requests;
 
-	push_well(tree, &mischief);
+	copy_well(tree, OPERATION_PULL, &mischief);
+	clear_target(tree);
+	copy_well(tree, OPERATION_PUSH, &mischief);
 	/* It cannot replace a file, and says so. */
 	scratch_text(&tree->scratch, "src/one", "newer");
 	scratch_times(&tree->scratch, "src/one", SCRATCH_TIME, 0);
-	assert_int_equal(push_tree(&tree->scratch, &mischief, &requests),
-			 EXIT_PARTIAL);
+	assert_int_equal(
+	    copy_tree(&tree->scratch, OPERATION_PUSH, &mischief, &requests),
+	    EXIT_PARTIAL);
 	check_files(tree, 1);
 }
 
@@ -432,6 +627,7 @@ static void reads_are_whole(void **state)
 	struct tree *tree = *state;
 	const struct mischief mischief = {.short_reads = 1, .reorder = 1};
 	struct io_sftp_config config = {.place = "test", .state_dir = -1};
+	atomic_uint requests = 0;
 	struct proxy proxy;
 	struct io_sftp *store;
 	uint8_t *bytes = malloc(LARGE + 1);
@@ -440,7 +636,7 @@ static void reads_are_whole(void **state)
 	int dir, file;
 
 	assert_non_null(bytes);
-	config.in = config.out = proxy_start(&proxy, &mischief);
+	config.in = config.out = proxy_start(&proxy, &mischief, &requests);
 	store = io_sftp_open(&config, &text);
 	assert_non_null(store);
 	io = io_sftp_io(store);
@@ -499,11 +695,13 @@ static void nonsense_is_no_answer(void **state)
 						    .cookie = &told};
 		struct sftp_call call = {.expect = SFTP_ATTRS};
 		struct sftp_writer body = {.length = 0};
+		atomic_uint requests = 0;
 		struct proxy proxy;
 		struct sftp_client *client;
 		char *text;
 
-		config.in = config.out = proxy_start(&proxy, &mischief);
+		config.in = config.out =
+		    proxy_start(&proxy, &mischief, &requests);
 		client = sftp_client_open(&config, &text);
 		assert_non_null(client);
 		sftp_put_text(&body, "/");
@@ -521,6 +719,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(any_one_request_may_fail, make_tree,
 					    remove_tree),
+	    cmocka_unit_test_setup_teardown(any_one_request_may_be_denied,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(any_one_request_may_be_the_last,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(one_may_fail_without_extensions,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(one_of_two_connections_may_fail,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(one_may_fail_of_a_large_file,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(a_server_without_an_extension,
+					    make_tree, remove_tree),
 	    cmocka_unit_test_setup_teardown(replies_come_in_any_order,
 					    make_tree, remove_tree),
 	    cmocka_unit_test_setup_teardown(a_server_with_no_extensions,
@@ -530,5 +740,7 @@ int main(void)
 	    cmocka_unit_test(nonsense_is_no_answer),
 	};
 
+	/* As in the program: who writes to a lost connection hears of it. */
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
