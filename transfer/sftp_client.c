@@ -224,15 +224,18 @@ static uint64_t milliseconds_now(void)
 static int listen_to(struct sftp_client *client)
 {
 	struct pollfd ready = {client->config.in, POLLIN, 0};
+	const uint64_t silence =
+	    client->config.silence > 0 ? client->config.silence : SFTP_SILENCE;
 	uint64_t now, since = milliseconds_now();
 
-	while (poll(&ready, 1, LOOK_STEP) <= 0) {
+	while (poll(&ready, 1,
+		    silence < LOOK_STEP ? (int)silence : LOOK_STEP) <= 0) {
 		size_t load = atomic_load(&client->load);
 
 		now = milliseconds_now();
 		if (load == 0)
 			since = now;
-		else if (now - since > SFTP_SILENCE + load / SFTP_SLOWEST)
+		else if (now - since > silence + load / SFTP_SLOWEST)
 			return -1;
 	}
 	return 0;

@@ -57,6 +57,7 @@ struct sftp_client;
 struct sftp_client_config {
 	int in, out;      /* become the client's, even if it is not opened */
 	int milliseconds; /* that the server may take to begin; 0: for ever */
+	unsigned silence; /* of a server that is asked; 0: SFTP_SILENCE */
 	const atomic_int *over; /* set: it need not begin; NULL: none */
 	/* The connection is lost; once, before any call fails for it.  Any
 	 * thread.  NULL: nobody wants to know. */

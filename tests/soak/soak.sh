@@ -3,13 +3,14 @@
 #
 # What takes hours: 1,000,000 seeds of the simulator, then kill -9 of each side
 # of a push and of a pull, 500 times a side, then 100 runs with new keys all the
-# time, then 300 kills over SFTP, then 100,000 flips of a folder and a link under serve --root.  "make soak"
-# calls it; by hand:
+# time, then 300 kills over SFTP, then 100,000 flips of a folder and a link
+# under serve --root.  "make soak" calls it; by hand:
 #
 #	FERRY=/path/to/ferry SIM=/path/to/sim tests/soak/soak.sh
 #
 # FERRY_SOAK_SEEDS, FERRY_SOAK_KILLS, FERRY_SOAK_REKEYS, FERRY_SOAK_SFTP_KILLS
-# and FERRY_SOAK_FLIPS are the numbers.  The first failure ends it, with what is needed to see it again.
+# and FERRY_SOAK_FLIPS are the numbers.  The first failure ends it, with what is
+# needed to see it again.
 set -euo pipefail
 
 tests=$(cd "$(dirname "$0")/.." && pwd)
