@@ -69,6 +69,7 @@ struct connect_sftp {
 	char *place;
 	struct state *state;
 	struct io_sftp *store;
+	int broken; /* the server broke the protocol */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -166,6 +167,8 @@ static void end_all(struct connect_sftp *connect)
 		join_agent(connect, &connect->lanes[i], &until);
 	for (size_t i = 0; i < count; i++)
 		sftp_child_signal(&connect->lanes[i].child);
+	if (connect->store != NULL)
+		connect->broken |= io_sftp_is_broken(connect->store);
 	io_sftp_close(connect->store);
 	connect->store = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -383,10 +386,17 @@ int connect_sftp_lane(struct connect_sftp *connect, struct inbox *inbox,
 		      uint32_t id, const char *nonce,
 		      struct lane_result *result)
 {
+	char *text;
 	int made;
 
 	memset(result, 0, sizeof(*result));
 	end_all(connect);
+	if (connect->broken) {
+		if (asprintf(&text, "%s: its SFTP server breaks the protocol",
+			     connect->far->host) < 0)
+			text = NULL;
+		return fail(result, EXIT_PROTOCOL, text);
+	}
 	made =
 	    make_lane(connect, inbox, id, nonce, signals_stop_flag(), result);
 	if (made == -1)

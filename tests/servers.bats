@@ -170,6 +170,44 @@ gate_is_gone()
 	assert_nothing_staged .
 }
 
+# ---- a server that lies ------------------------------------------------------
+
+# hostile CASE: pull from it.
+hostile()
+{
+	rm -rf dst
+	OUTSIDE=$PWD/outside run ferry --ssh \
+	    "$BATS_TEST_DIRNAME/peer/sftp_hostile.py" "sftp://$HOST/$1" dst
+}
+
+@test "a server that lies" {
+	local what found
+
+	mkdir outside
+	for what in slash dotdot root nul empty nothing long; do
+		hostile "$what"
+		assert_failure 23
+		assert_line -n 0 "ferry: /$what: cannot read: Protocol error"
+		found+=$(find dst -type f)
+	done
+	hostile endless
+	assert_failure 23
+	assert_line -n 0 'ferry: /endless: cannot read: File too large'
+	hostile large
+	assert_failure 23
+	assert_line -n 0 --partial 'changes while it is read'
+	for what in more id text; do
+		hostile "$what"
+		assert_failure 12
+		assert_line -n 1 --partial 'SFTP server breaks the protocol'
+		assert_file_not_exists dst
+	done
+	# A link, or a folder: never both.
+	hostile twice
+	assert_equal "$found$(find outside dst -name evil)" ''
+	assert_equal "$(ls)" $'dst\noutside'
+}
+
 # ---- kill -9 -----------------------------------------------------------------
 
 # What is under a name is the source's, or what it was before.

@@ -86,6 +86,16 @@ struct io *io_sftp_io(struct io_sftp *store)
 	return &store->io;
 }
 
+int io_sftp_is_broken(struct io_sftp *store)
+{
+	const size_t count = atomic_load(&store->client_count);
+
+	for (size_t i = 0; i < count; i++)
+		if (sftp_client_is_broken(store->clients[i]))
+			return 1;
+	return 0;
+}
+
 void io_sftp_cut(struct io_sftp *store)
 {
 	const size_t count = atomic_load(&store->client_count);

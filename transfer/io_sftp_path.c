@@ -10,6 +10,12 @@
 
 #define PERMISSIONS 07777
 
+/* Whoever lists a folder keeps its names: so much of them, with what each costs
+ * besides its bytes, which no server goes beyond. */
+#define NAMES_ROOM      ((size_t)256 << 20)
+#define NAME_COST       16
+#define NAME_LENGTH_MAX 4096
+
 char *io_sftp_join(const char *dir, const char *name)
 {
 	size_t length = strlen(dir), name_length = strlen(name);
@@ -172,14 +178,34 @@ struct listing {
 	void *cookie;
 };
 
-/* The names of one reply.  As io_sftp_list. */
+/* A name, malloc'd; NULL with errno.  "." and ".." are none, and fine. */
+static char *take_name(const uint8_t *bytes, size_t length)
+{
+	char *name;
+
+	errno = EPROTO;
+	if (length == 0 || length > NAME_LENGTH_MAX ||
+	    memchr(bytes, '\0', length) != NULL ||
+	    memchr(bytes, '/', length) != NULL)
+		return NULL;
+	name = strndup((const char *)bytes, length);
+	return name;
+}
+
+/* The names of one reply.  As io_sftp_list; *room is what more names may
+ * take. */
 static int give_names(const struct sftp_call *call,
-		      const struct listing *listing)
+		      const struct listing *listing, size_t *room)
 {
 	struct sftp_reader reader = {call->body, call->length, 0};
 	uint32_t count = sftp_get_u32(&reader), told;
 	int result = 0;
 
+	/* None at all would be asked for more for ever. */
+	if (count == 0) {
+		errno = EPROTO;
+		return -1;
+	}
 	for (uint32_t i = 0; i < count && result == 0; i++) {
 		struct stat status;
 		size_t length, ignored;
@@ -188,11 +214,12 @@ static int give_names(const struct sftp_call *call,
 
 		sftp_get_bytes(&reader, &ignored);
 		told = sftp_get_attributes(&reader, &status);
-		if (reader.bad || memchr(bytes, '\0', length) != NULL) {
-			errno = EPROTO;
+		if (length + NAME_COST > *room) {
+			errno = EFBIG;
 			return -1;
 		}
-		name = strndup((const char *)bytes, length);
+		*room -= length + NAME_COST;
+		name = take_name(bytes, reader.bad ? 0 : length);
 		if (name == NULL)
 			return -1;
 		if (io_sftp_is_name(name))
@@ -214,6 +241,7 @@ static int read_names(struct sftp_client *client,
 {
 	struct sftp_call calls[LISTING_AHEAD];
 	struct sftp_writer body;
+	size_t room = NAMES_ROOM;
 	int result = 0, error = 0, end = 0;
 
 	sftp_begin(&body);
@@ -232,8 +260,9 @@ static int read_names(struct sftp_client *client,
 		if (waited == -1 && calls[i].error == SFTP_END) {
 			end = 1;
 		} else if (result == 0) {
-			result =
-			    waited == -1 ? -1 : give_names(&calls[i], listing);
+			result = waited == -1
+				     ? -1
+				     : give_names(&calls[i], listing, &room);
 			error = errno;
 		}
 		free(calls[i].body);

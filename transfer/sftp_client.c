@@ -579,6 +579,16 @@ void sftp_client_close(struct sftp_client *client)
 	free(client);
 }
 
+int sftp_client_is_broken(struct sftp_client *client)
+{
+	int broken;
+
+	pthread_mutex_lock(&client->lock);
+	broken = client->dead == EPROTO;
+	pthread_mutex_unlock(&client->lock);
+	return broken;
+}
+
 size_t sftp_client_load(const struct sftp_client *client)
 {
 	return atomic_load(&client->load);

@@ -73,6 +73,8 @@ void sftp_client_close(struct sftp_client *);
 /* End the connection; calls that are out fail.  Any thread. */
 void sftp_client_cut(struct sftp_client *);
 
+/* 1: the connection ended because the server broke the protocol. */
+int sftp_client_is_broken(struct sftp_client *);
 /* What the requests that are out cost, the bytes they send with it. */
 size_t sftp_client_load(const struct sftp_client *);
 unsigned sftp_client_extensions(const struct sftp_client *);
