@@ -41,7 +41,7 @@ make_plain_tree()
 	for number in 0 1 1000 $MIB $((2 * MIB + 7)); do
 		make_file "$1/size-$number" "$number"
 	done
-	for number in {1..15}; do make_file "$1/deep/er/$number" "$number"; done
+	for number in {1..9}; do make_file "$1/deep/er/$number" "$number"; done
 	make_file "$1/deep/ünï '\"*\\ code" 100
 	ln -s ../size-1 "$1/deep/link"
 	ln -s /nonexistent/target "$1/dangling"
@@ -76,8 +76,6 @@ overwrite()
 	make_file src/size-1000 2000
 	touch -d '2012-12-12 12:12:12 UTC' src/size-1000
 	flip_byte "$SERVER_FILES/dst/size-$MIB" 77
-	run ferry verify src/ "$SERVER_URL/dst"
-	assert_failure 65
 	ferry -q --checksum src/ "$SERVER_URL/dst"
 	same_but_links src "$SERVER_FILES/dst"
 }
@@ -241,7 +239,7 @@ kill_at_random()
 	while [ "$status" -ne 0 ]; do
 		ferry_start -q "$1" "$2" 2>messages
 		if [ "$kills" -gt 0 ]; then
-			moment=$((RANDOM * 700 / 32768))
+			moment=$((RANDOM * 500 / 32768))
 			sleep "0.$(printf %03d "$moment")"
 			kill -KILL "$FERRY_PID" 2>/dev/null || :
 		fi
