@@ -89,7 +89,7 @@ find_journal()
 go_on()
 {
 	make_file big $((8 * MIB))
-	ssh_gate_make "$PWD/gate" $((6 * MIB))
+	ssh_gate_make "$PWD/gate" up $((6 * MIB))
 	ferry_start --ssh "$PWD/gate" big "$SERVER_URL/big2" 2>messages
 	wait_until 20 test -e gate.shut
 	wait_until 20 find_journal
@@ -152,7 +152,7 @@ gate_is_gone()
 @test "what a killed run asked for comes when the next one is done" {
 	begin openssh
 	make_file src $((8 * MIB))
-	ssh_gate_make "$PWD/gate" $((6 * MIB))
+	ssh_gate_make "$PWD/gate" up $((6 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$SERVER_URL/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	wait_until 20 find_journal

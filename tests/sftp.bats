@@ -95,7 +95,7 @@ make_sftp_tree()
 
 @test "killed, it goes on where it was" {
 	make_file src $((40 * MIB))
-	ssh_gate_make "$PWD/gate" $((32 * MIB))
+	ssh_gate_make "$PWD/gate" up $((32 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	wait_until 20 has_staged . $((30 * MIB))
@@ -120,7 +120,7 @@ find_journal()
 
 @test "cut, it connects again by itself" {
 	make_file src $((40 * MIB))
-	ssh_gate_make "$PWD/gate" $((32 * MIB))
+	ssh_gate_make "$PWD/gate" up $((32 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	touch gate.open
@@ -133,7 +133,7 @@ find_journal()
 
 @test "one run at a time" {
 	make_file src $((4 * MIB))
-	ssh_gate_make "$PWD/gate" $((2 * MIB))
+	ssh_gate_make "$PWD/gate" up $((2 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
 	# Another state folder is another user's, or machine's.

@@ -8,6 +8,7 @@
 # shellcheck disable=SC2154 # the rig sets these
 
 load lib/rig
+load lib/servers
 
 size=$((16 * MIB))
 
@@ -44,6 +45,24 @@ begin()
 	    <(sshd_ferries | sort))
 }
 
+# begin_sftp CASE: the same over SFTP, from there.
+begin_sftp()
+{
+	local before
+
+	mkdir "$1"
+	ssh_gate_make "$work/$1/gate" down $((size / 2))
+	before=$(sshd_agents)
+	XDG_STATE_HOME=$work/$1/state ferry_start --json --lanes 1 \
+	    --ssh "$work/$1/gate" "$SERVER_URL/src" "$1/dst" \
+	    >"$1/events" 2>"$1/messages"
+	client[$1]=$FERRY_PID
+	wait_until 20 test -e "$1/gate.shut"
+	agent[$1]=$(comm -13 <(echo "$before" | sort) \
+	    <(sshd_agents | sort) | xargs -I{} grep -l sftp-server \
+	    /proc/{}/comm | tr -dc '0-9\n')
+}
+
 has_ended()
 {
 	! process_is_alive "$1"
@@ -59,7 +78,9 @@ assert_went_on()
 	assert_output --partial "$2"
 	assert_nothing_staged "$1"
 	# One that reads holds nobody up: it ends when it is let go.
-	[ "$1" != stopped-agent-pull ] || kill -CONT "${agent[$1]}"
+	case $1 in
+	stopped-agent-pull | stopped-sftp) kill -CONT "${agent[$1]}" ;;
+	esac
 	wait_until 20 has_ended "${agent[$1]}"
 }
 
@@ -67,6 +88,8 @@ assert_went_on()
 	declare -A client agent
 	local name
 
+	server_start openssh
+	begin_sftp stopped-sftp
 	begin stopped-agent-push up
 	begin stopped-agent-pull down
 	begin stopped-client-push up
@@ -76,7 +99,7 @@ assert_went_on()
 	begin dead-line up
 
 	kill -STOP "${agent[stopped-agent-push]}" \
-	    "${agent[stopped-agent-pull]}" \
+	    "${agent[stopped-agent-pull]}" "${agent[stopped-sftp]}" \
 	    "${client[stopped-client-push]}" "${client[stopped-client-pull]}"
 	mapfile -t passing < <(pgrep -P "$relay_pid")
 	kill -STOP "${passing[@]}"
@@ -90,6 +113,7 @@ assert_went_on()
 	ferry -q src "$HOST:$work/stopped-client-push/dst"
 	cmp src stopped-client-push/dst
 
+	assert_went_on stopped-sftp 'the connection was lost'
 	assert_went_on stopped-agent-push 'nothing was heard'
 	assert_went_on stopped-agent-pull 'nothing was heard'
 	assert_went_on dead-line 'nothing was heard'

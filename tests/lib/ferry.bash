@@ -195,16 +195,22 @@ gate_make()
 	END
 }
 
-# ssh_gate_make PATH BYTES: the same for --ssh, up.  What came before ferry was
+# ssh_gate_make PATH up|down BYTES: the same for --ssh.  What came before ferry was
 # killed is passed all the same; PATH.pid is ssh's.
 ssh_gate_make()
 {
-	gate_make "$1" up "$2"
+	local pass="exec perl '$1.pass' $3 '$1'"
+
+	gate_make "$1" "$2" "$3"
+	case $2 in
+	up) pass="exec 3<&0; exec ssh \"\$@\" < <($pass <&3)" ;;
+	down) pass="exec 3>&1; exec ssh \"\$@\" > >($pass >&3)" ;;
+	esac
 	cat >"$1" <<-END
 		#!/bin/bash
-		exec 3<&0
 		echo \$\$ >'$1.pid'
-		exec ssh "\$@" < <(exec perl '$1.pass' $2 '$1' <&3)
+		case " \$* " in *' -G '*) exec ssh "\$@" ;; esac
+		$pass
 	END
 }
 
