@@ -101,11 +101,11 @@ server_chroot()
 # another /etc/passwd.
 server_dropbear()
 {
-	local home=$SSHD_DIR/home port
+	local home=$SSHD_DIR/home port program
 
 	SERVER_WANTS='dropbear, a mount namespace, and this user in /etc/passwd'
-	command -v dropbear >/dev/null || return 2
-	(server_bind / / true) 2>/dev/null || return 2
+	program=$(PATH=$PATH:/usr/sbin:/sbin command -v dropbear) || return 2
+	(server_bind /etc/passwd /etc/passwd true) 2>/dev/null || return 2
 	mkdir -m 700 "$home" "$home/.ssh"
 	cp "$SSHD_DIR/authorized_keys" "$home/.ssh/"
 	awk -F: -v OFS=: -v name="$(id -un)" -v home="$home" \
@@ -114,7 +114,7 @@ server_dropbear()
 	dropbearkey -t ed25519 -f "$SSHD_DIR/dropbear_key" \
 	    >"$SSHD_DIR/dropbear_key.pub" 2>/dev/null
 	port=$((20000 + RANDOM % 12000))
-	server_bind "$SSHD_DIR/passwd" /etc/passwd dropbear -F -E -s \
+	server_bind "$SSHD_DIR/passwd" /etc/passwd "$program" -F -E -s \
 	    -p "127.0.0.1:$port" -r "$SSHD_DIR/dropbear_key" \
 	    -P "$SSHD_DIR/dropbear.pid" </dev/null >"$SSHD_DIR/log" 2>&1 3>&- &
 	SERVER_PID=$!
