@@ -548,7 +548,7 @@ static void one_of_two_connections_may_fail(void **state)
 {
 	struct mischief mischief = {.two = 1};
 
-	fail_each(*state, OPERATION_PUSH, mischief, 1);
+	fail_each(*state, OPERATION_PUSH, mischief, 2);
 	fail_each(*state, OPERATION_PULL, mischief, 2);
 	mischief.how = FAIL_DENY;
 	mischief.reorder = 1;
