@@ -50,6 +50,7 @@ struct mischief {
 		FAIL_SILENT  /* it is not answered */
 	} how;
 	int two;             /* connections */
+	int compare;         /* what is there by content */
 	int bare;            /* no extensions */
 	const char *without; /* this extension; NULL: all are there */
 	int reorder;
@@ -392,6 +393,7 @@ static int copy_tree(struct scratch *scratch, enum operation operation,
 	memset(&request, 0, sizeof(request));
 	request.io = quick_disk();
 	request.operation = operation;
+	request.options = mischief->compare ? OPEN_CHECKSUM : 0;
 	request.sources = sources;
 	request.source_count = 1;
 	request.target = target;
@@ -451,6 +453,17 @@ static int remove_tree(void **state)
 	free(tree->large);
 	free(tree);
 	return 0;
+}
+
+/* The byte in which two versions of the large file differ. */
+static int holds(struct tree *tree, const char *path, const uint8_t *bytes)
+{
+	int file = openat(tree->scratch.dir, path, O_RDONLY | O_CLOEXEC);
+	uint8_t byte;
+
+	assert_int_equal(pread(file, &byte, 1, (off_t)(tree->size / 2)), 1);
+	close(file);
+	return byte == bytes[tree->size / 2];
 }
 
 /* Each is whole, or, unless all must be there, not there. */
@@ -573,6 +586,41 @@ static void one_may_fail_of_a_large_file(void **state)
 	fail_each(tree, OPERATION_PULL, mischief, 31);
 }
 
+/* What the old file has is kept, and copied where it is. */
+static void one_may_fail_of_an_update(void **state)
+{
+	struct tree *tree = *state;
+	struct mischief mischief = {.compare = 1, .two = 1};
+	unsigned all = 1000, requests;
+	uint8_t *old, *now;
+	int code;
+
+	free(tree->large);
+	tree->size = SPREAD;
+	now = tree->large = scratch_bytes(SPREAD, 2);
+	old = scratch_bytes(SPREAD, 2);
+	old[SPREAD / 2] ^= 1;
+	scratch_write(&tree->scratch, "src/sub/two", now, SPREAD);
+	for (mischief.fail = 0; mischief.fail <= all; mischief.fail += 19) {
+		scratch_folder(&tree->scratch, "dst");
+		scratch_folder(&tree->scratch, "dst/sub");
+		scratch_write(&tree->scratch, "dst/sub/two", old, SPREAD);
+		code = copy_tree(&tree->scratch, OPERATION_PUSH, &mischief,
+				 &requests);
+		if (mischief.fail == 0) {
+			all = requests;
+			assert_int_equal(code, EXIT_DONE);
+		}
+		/* Old or new, and nothing between. */
+		if (code != EXIT_DONE && holds(tree, "dst/sub/two", old))
+			tree->large = old;
+		check_files(tree, code == EXIT_DONE);
+		tree->large = now;
+		clear_target(tree);
+	}
+	free(old);
+}
+
 static void replies_come_in_any_order(void **state)
 {
 	struct tree *tree = *state;
@@ -590,7 +638,7 @@ static void a_server_without_an_extension(void **state)
 {
 	static const char *const names[] = {
 	    "posix-rename@openssh.com", "fsync@openssh.com",
-	    "lsetstat@openssh.com", "limits@openssh.com"};
+	    "lsetstat@openssh.com", "limits@openssh.com", "copy-data"};
 	struct tree *tree = *state;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -757,6 +805,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(one_of_two_connections_may_fail,
 					    make_tree, remove_tree),
 	    cmocka_unit_test_setup_teardown(one_may_fail_of_a_large_file,
+					    make_tree, remove_tree),
+	    cmocka_unit_test_setup_teardown(one_may_fail_of_an_update,
 					    make_tree, remove_tree),
 	    cmocka_unit_test_setup_teardown(a_server_without_an_extension,
 					    make_tree, remove_tree),
