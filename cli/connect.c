@@ -60,6 +60,12 @@ int connect_is_sftp(const struct connection *connection)
 	return connection->sftp != NULL;
 }
 
+const char *connect_home(const struct connection *connection)
+{
+	return connection->sftp != NULL ? connect_sftp_home(connection->sftp)
+					: NULL;
+}
+
 void connect_free(struct connection *connection)
 {
 	if (connection == NULL)

@@ -26,6 +26,10 @@ int connect_is_local(const struct connection *);
 /* 1 if what is there is reached over SFTP. */
 int connect_is_sftp(const struct connection *);
 
+/* Over SFTP, and while lanes are up: the folder there in which relative paths
+ * begin.  Else NULL. */
+const char *connect_home(const struct connection *);
+
 /* The carrier for a transfer_request, as its reader; valid until
  * connect_free. */
 struct transfer_carrier connect_carrier(const struct connection *);

@@ -416,3 +416,8 @@ uint64_t connect_sftp_round_trip(const struct connect_sftp *connect)
 {
 	return connect->store == NULL ? 0 : io_sftp_round_trip(connect->store);
 }
+
+const char *connect_sftp_home(const struct connect_sftp *connect)
+{
+	return connect->store != NULL ? io_sftp_home(connect->store) : NULL;
+}

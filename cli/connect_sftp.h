@@ -35,4 +35,8 @@ int connect_sftp_further(struct connect_sftp *, struct inbox *, uint32_t id,
 			 const char *nonce, const atomic_int *over,
 			 struct lane_result *);
 
+/* The folder there in which relative paths begin, valid until the next
+ * connect_sftp_lane; NULL: there is no connection. */
+const char *connect_sftp_home(const struct connect_sftp *);
+
 #endif

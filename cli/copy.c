@@ -20,6 +20,7 @@
 
 #include "cli/connect.h"
 #include "cli/exit_code.h"
+#include "cli/far_sums.h"
 #include "cli/help.h"
 #include "cli/job.h"
 #include "cli/notice.h"
@@ -41,6 +42,8 @@ struct copy {
 	int code;
 	int said;   /* why it failed */
 	int stored; /* over SFTP, which checks nothing */
+	int proven; /* by sums there: all that was asked for */
+	int differ; /* some sum was another */
 	int verified;
 };
 
@@ -136,6 +139,37 @@ static void make_request(const struct copy *copy,
 	request->give_up = options->timeout;
 }
 
+/* Of what is not as it was sent, for programs. */
+static void put_differences(const struct copy *copy,
+			    const struct text_list *paths)
+{
+	struct json_difference difference = {
+	    .kind = "content",
+	    .cause = "another sum at the far side",
+	};
+
+	for (size_t i = 0; copy->json != NULL && i < paths->count; i++) {
+		difference.path = paths->items[i];
+		json_difference(copy->json, &difference);
+	}
+}
+
+/* The proof of what went over SFTP, for which there was time meanwhile. */
+static void prove(struct copy *copy)
+{
+	const int code = copy->result.code;
+	struct far_sums_result proof;
+
+	if (copy->observe.sums == NULL ||
+	    (code != EXIT_DONE && code != EXIT_PARTIAL &&
+	     code != EXIT_VANISHED))
+		return;
+	far_sums_finish(copy->observe.sums, &copy->observe, &proof);
+	copy->differ = proof.different->count > 0;
+	put_differences(copy, proof.different);
+	copy->proven = proof.files > 0 && proof.same == proof.files;
+}
+
 static void run_transfer(struct copy *copy, struct connection *connection,
 			 const struct connection *reader)
 {
@@ -153,6 +187,8 @@ static void run_transfer(struct copy *copy, struct connection *connection,
 		copy->observe.relayed = 1;
 	}
 	observe_lanes(&copy->observe, connection);
+	if (reader == NULL && !connect_is_local(connection))
+		copy->observe.sums = far_sums_create(copy->options, &copy->job);
 	request.observer = observe_observer(&copy->observe);
 	connect_run(connection, &request, &copy->result);
 	if (connect_is_sftp(connection)) {
@@ -160,6 +196,9 @@ static void run_transfer(struct copy *copy, struct connection *connection,
 		observe_lanes(&copy->observe, connection);
 	}
 	copy->stored = connect_is_sftp(connection) && !copy->job.pull;
+	prove(copy);
+	far_sums_free(copy->observe.sums);
+	copy->observe.sums = NULL;
 }
 
 /* Step 3. */
@@ -184,7 +223,15 @@ static void transfer(struct copy *copy)
 /* Step 4. */
 static void verify(struct copy *copy)
 {
-	if (!copy->options->verify || copy->code != EXIT_DONE)
+	const int all =
+	    copy->options->verify || copy->result.stats.files_skipped == 0;
+
+	if (copy->differ)
+		copy->code = EXIT_DIFFERENT;
+	if (copy->code != EXIT_DONE)
+		return;
+	copy->verified = copy->proven && all;
+	if (!copy->options->verify || copy->verified)
 		return;
 	copy->code = verify_compare(copy->options, &copy->job);
 	copy->verified = copy->code == EXIT_DONE;
@@ -211,6 +258,7 @@ static void finish(struct copy *copy, uint64_t nanoseconds)
 	summary.code = copy->code;
 	summary.verified = copy->verified;
 	summary.stored = copy->stored;
+	summary.proven = copy->proven;
 	summary.nanoseconds = nanoseconds;
 	summary.lanes = copy->observe.lanes;
 	summary.transport = copy->observe.transport;

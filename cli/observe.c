@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/exit_code.h"
+#include "cli/far_sums.h"
 #include "cli/notice.h"
 #include "cli/signals.h"
 #include "cli/time_size.h"
@@ -116,6 +117,10 @@ static void on_report(void *cookie, const struct engine_report *report)
 		say(observe, report);
 	if (observe->json != NULL)
 		json_report(observe->json, report);
+	if (observe->sums != NULL && report->path != NULL &&
+	    connect_is_sftp(observe->connection))
+		far_sums_report(observe->sums,
+				connect_home(observe->connection), report);
 }
 
 static void on_progress(void *cookie, const struct transfer_stats *stats)
@@ -123,6 +128,11 @@ static void on_progress(void *cookie, const struct transfer_stats *stats)
 	struct observe *observe = cookie;
 	uint64_t now = monotonic_now();
 
+	/* The first receipts come with a group, a second later. */
+	if (observe->sums != NULL && connect_is_sftp(observe->connection) &&
+	    (stats->bytes_sent > 0 || observe->options->verify))
+		far_sums_begin(observe->sums,
+			       connect_home(observe->connection));
 	progress_update(observe->progress, stats, now);
 	if (signals_status_wanted())
 		progress_print_status(observe->progress);

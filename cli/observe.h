@@ -11,6 +11,8 @@
 #include "cli/state.h"
 #include "transfer/transfer.h"
 
+struct far_sums;
+
 /* What a person, or a program with --json, learns while a transfer runs. */
 struct observe {
 	const struct options *options;
@@ -27,6 +29,8 @@ struct observe {
 	uint64_t errors; /* failures that the user was told of */
 	uint64_t vanished;
 
+	struct far_sums *sums; /* proves what goes over SFTP; NULL: nothing
+				  does.  Set by the caller */
 	const struct connection *connection; /* NULL before observe_lanes */
 	unsigned up;                         /* further lanes, now, */
 	unsigned bulk_up;                    /* and those for chunks alone */

@@ -22,6 +22,8 @@ static const char *proof(const struct summary *summary)
 {
 	if (summary->verified)
 		return "; verified";
+	if (summary->proven)
+		return "; verified, but for what was there already";
 	return summary->stored ? "; stored, not verified" : "";
 }
 

@@ -15,6 +15,7 @@ struct summary {
 	int code; /* of the whole, --verify included */
 	int verified;
 	int stored;   /* nothing at the far side checked what arrived */
+	int proven;   /* but a sum there did, of what was not there before */
 	int recorded; /* "ferry resume" finds it */
 	uint64_t nanoseconds;
 	unsigned lanes;

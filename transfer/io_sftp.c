@@ -96,6 +96,11 @@ int io_sftp_is_broken(struct io_sftp *store)
 	return 0;
 }
 
+const char *io_sftp_home(const struct io_sftp *store)
+{
+	return store->home;
+}
+
 void io_sftp_cut(struct io_sftp *store)
 {
 	const size_t count = atomic_load(&store->client_count);

@@ -64,6 +64,8 @@ uint64_t io_sftp_round_trip(const struct io_sftp *);
 struct io *io_sftp_io(struct io_sftp *);
 /* 1: a server broke the protocol, and will again. */
 int io_sftp_is_broken(struct io_sftp *);
+/* The folder in which the server starts, absolute; valid as long. */
+const char *io_sftp_home(const struct io_sftp *);
 /* The connection is of no use any more: all calls fail.  Any thread. */
 void io_sftp_cut(struct io_sftp *);
 /* No call is out.  NULL is fine. */
