@@ -8,21 +8,25 @@
 /* ---- what is run --------------------------------------------------------- */
 
 /*
- * For one batch, with the program as $0 and the paths as "$@".  All at once; or
- * one by one where a sum is missing, or a name has a newline, which not every
- * version of every program escapes.  A file is read as the standard input then.
- * What is no file (a pipe would never end) is not opened.
+ * For one batch, with the program as $0 and the paths as "$@".  $d has a letter
+ * for each: "a" is summed with all others in one go; "o" is no file (and not
+ * opened: a pipe would never end), or its name has a newline, which not every
+ * version of every program escapes, and is summed alone, as the standard input;
+ * "f" is a filler.  If a sum is missing of those in one go, all go alone.
  */
 static const char batch[] =
-    "n=$(echo; echo x); n=${n%x}; b=; k=0; "
-    "case \"$*\" in *\"$n\"*) b=1;; esac; "
-    "for f; do if [ \"$f\" = " FAR_SUMS_FILLER " ]; then k=$((k+1)); "
-    "elif [ -f \"$f\" ]; then :; else b=1; fi; done; "
-    "if [ -z \"$b\" ] && o=$($0 \"$@\" 2>/dev/null); then "
-    "printf \"%s$n\" \"$o\"; else for f; do "
-    "if { [ \"$f\" = " FAR_SUMS_FILLER " ] || [ -f \"$f\" ]; } && "
-    "o=$($0 2>/dev/null <\"$f\"); then echo \"${o%% *}\"; "
-    "else echo -; fi; done; fi; echo \". $# $k\"";
+    "n=$(echo; echo x); n=${n%x}; d=; e=; q=a; for f; do case \"$f\" "
+    "in " FAR_SUMS_FILLER ") d=${d}f;; *\"$n\"*) d=${d}o;; "
+    "*) if [ -f \"$f\" ]; then d=${d}a; else d=${d}o; fi;; esac; done; "
+    "o=$(case $d in *[fo]*) for f; do c=${d%\"${d#?}\"}; d=${d#?}; shift; "
+    "if [ $c = a ]; then set -- \"$@\" \"$f\"; fi; done;; esac; "
+    "[ $# = 0 ] || $0 \"$@\" 2>/dev/null) || { o=; q=; }; "
+    "[ -z \"$o\" ] || printf \"%s$n\" \"$o\"; "
+    "for f; do c=${d%\"${d#?}\"}; d=${d#?}; "
+    "if [ $c = o ] || { [ $c = a ] && [ -z \"$q\" ]; }; then c=o; "
+    "if [ -f \"$f\" ] && l=$($0 2>/dev/null <\"$f\"); "
+    "then echo \"${l%% *}\"; else echo -; fi; fi; e=$e$c; done; "
+    "echo \". $e\"";
 
 /* The first program that can sum the text above, which is $0 here. */
 static const char begin[] =
@@ -117,17 +121,30 @@ int far_sums_greeting(const char *line, const char *nonce,
 	return *line == ' ' || *line == '\0';
 }
 
-/* The end of a batch: ". COUNT FILLERS". */
-static int end_batch(struct far_answers *answers, const char *line)
+/* The end of a batch: ". KINDS".  Puts the answers in the order of the
+ * questions. */
+static int end_batch(struct far_answers *answers, const char *kinds)
 {
-	size_t count, fillers;
-	int length = 0;
+	size_t together = 0, alone, next = 0, count = 0;
 
-	if (sscanf(line, ". %4zu %4zu%n", &count, &fillers, &length) != 2 ||
-	    line[length] != '\0' || count != answers->count || count == 0 ||
-	    fillers > count)
+	if (strspn(kinds, "aof") != strlen(kinds) || *kinds == '\0')
 		return -1;
-	answers->count = count - fillers;
+	for (const char *kind = kinds; *kind != '\0'; kind++)
+		together += *kind == 'a';
+	alone = together;
+	for (; *kinds != '\0'; kinds++) {
+		size_t from = *kinds == 'a' ? next++ : alone;
+
+		if (*kinds == 'f')
+			continue;
+		alone += *kinds == 'o';
+		if (from >= answers->given_count)
+			return -1;
+		answers->answers[count++] = answers->given[from];
+	}
+	if (count != answers->given_count)
+		return -1;
+	answers->count = count;
 	answers->whole = 1;
 	return 0;
 }
@@ -138,13 +155,13 @@ int far_answers_take(struct far_answers *answers, const char *line)
 
 	if (answers->whole) {
 		answers->whole = 0;
-		answers->count = 0;
+		answers->given_count = 0;
 	}
-	if (line[0] == '.')
-		return end_batch(answers, line);
-	if (answers->count == FAR_SUMS_BATCH)
+	if (strncmp(line, ". ", 2) == 0)
+		return end_batch(answers, line + 2);
+	if (answers->given_count == FAR_SUMS_BATCH)
 		return -1;
-	answer = &answers->answers[answers->count++];
+	answer = &answers->given[answers->given_count++];
 	answer->found = strcmp(line, "-") != 0;
 	if (!answer->found)
 		return 0;

@@ -15,9 +15,11 @@
  *  - Then it takes paths on its standard input, a NUL behind each, and hands
  *    so many at a time (FAR_SUMS_BATCH) to the program.  No name is ever part
  *    of a command.
- *  - Each path is answered by one line, in order, that begins with the sum, or
- *    "-" if there is no file that can be read.  Names that come back in it
- *    are not looked at.  A line ". COUNT FILLERS" ends a batch.
+ *  - Each path is answered by one line that begins with the sum, or is "-" if
+ *    there is no file that can be read.  Names that come back in it are not
+ *    looked at.  A line ". KINDS" ends a batch, with a letter for each path in
+ *    order: first came the lines of all that have an "a", in order, then
+ *    those of all with an "o"; a filler has "f", and no line.
  *  - FAR_SUMS_FILLER in place of paths fills a batch that is to be answered
  *    at once; all of them are behind the others.
  */
@@ -53,13 +55,15 @@ int far_sums_greeting(const char *line, const char *nonce,
 
 /* The answers of one batch. */
 struct far_answers {
-	size_t size;  /* of a sum; set by the caller, all else is zero */
-	size_t count; /* lines so far, or once it is whole, real answers */
+	size_t size; /* of a sum; set by the caller, all else is zero */
 	int whole;
+	size_t count; /* once it is whole: to all but fillers, in order */
 	struct far_answer {
 		int found;
 		uint8_t sum[FAR_SUMS_SIZE];
 	} answers[FAR_SUMS_BATCH];
+	size_t given_count; /* so far, as they come */
+	struct far_answer given[FAR_SUMS_BATCH];
 };
 
 /* Take the next line, maybe cut after FAR_SUMS_LINE bytes; after a whole batch
