@@ -55,8 +55,12 @@ damage_dst()
 	at_host xxh128sum <<-'END'
 		for file; do
 			case $file in
-			*/dst) printf X | dd of="$file" bs=1 seek=9 \
-			    conv=notrunc status=none ;;
+			*/dst)
+				time=$(stat -c %Y "$file")
+				printf X | dd of="$file" bs=1 seek=9 \
+				    conv=notrunc status=none
+				touch -d "@$time" "$file"
+				;;
 			esac
 		done
 		exec /usr/bin/xxh128sum "$@"
@@ -124,6 +128,7 @@ make_odd()
 @test "a stored file that is damaged is told" {
 	damage_dst
 	make_file src $((2 * MIB))
+	touch -d '2011-11-11 11:11:11' src
 	run ferry src "$sftp/dst"
 	assert_failure 65
 	assert_line "ferry: src: what is at $HOST is not what was sent, says\
