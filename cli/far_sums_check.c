@@ -95,7 +95,8 @@ static int begin_local(struct far_sums *sums,
 	uint8_t here[FAR_SUMS_SIZE];
 	int result = -1;
 
-	sums->local = far_local_create(sums->program, sums->options->verify);
+	sums->local =
+	    far_local_create(sums->program, sums->options->verify, &sums->over);
 	if (sums->local != NULL && asprintf(&text, "%s\n", sample) < 0)
 		text = NULL;
 	if (text != NULL &&

@@ -16,6 +16,7 @@
 struct far_local {
 	enum far_program program;
 	int from_disk;
+	const atomic_int *over;
 	struct io *io;
 	uint8_t *buffer; /* of one leaf */
 	/* Of the file being read, one of them. */
@@ -24,7 +25,8 @@ struct far_local {
 	EVP_MD_CTX *context;
 };
 
-struct far_local *far_local_create(enum far_program program, int from_disk)
+struct far_local *far_local_create(enum far_program program, int from_disk,
+				   const atomic_int *over)
 {
 	struct far_local *local = calloc(1, sizeof(*local));
 
@@ -32,6 +34,7 @@ struct far_local *far_local_create(enum far_program program, int from_disk)
 		return NULL;
 	local->program = program;
 	local->from_disk = from_disk;
+	local->over = over;
 	local->io = io_system();
 	local->buffer = leaf_buffer_create();
 	if (program == FAR_XXH128SUM) {
@@ -135,7 +138,7 @@ static int read_leaves(struct far_local *local, int descriptor,
 
 		if (got == -1)
 			return -1;
-		if ((size_t)got != length)
+		if ((size_t)got != length || atomic_load(local->over))
 			return 0;
 		*digest = digest_of(local->buffer, length);
 		if (tree != NULL)

@@ -2,15 +2,19 @@
 #ifndef FERRY_CLI_FAR_SUMS_LOCAL_H
 #define FERRY_CLI_FAR_SUMS_LOCAL_H
 
+#include <stdatomic.h>
+
 #include "cli/far_sums_answer.h"
 #include "cli/far_sums_spool.h"
 
 /* What a far program's sum of a file would be, were it run here. */
 struct far_local;
 
-/* from_disk: files are read from the disk, not from the page cache.  NULL: no
- * memory, or nothing here makes such sums. */
-struct far_local *far_local_create(enum far_program, int from_disk);
+/* from_disk: files are read from the disk, not from the page cache.  Reading
+ * ends soon after *over is set.  NULL: no memory, or nothing here makes such
+ * sums. */
+struct far_local *far_local_create(enum far_program, int from_disk,
+				   const atomic_int *over);
 void far_local_free(struct far_local *); /* NULL is fine */
 
 /* The sum of bytes.  0 or -1. */

@@ -28,6 +28,7 @@ packages_check=(
 	bats-assert
 	bats-file
 	bats-support
+	busybox
 	clang
 	csh
 	dropbear-bin

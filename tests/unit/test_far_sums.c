@@ -252,6 +252,8 @@ static void both_takers_get_all_in_order(void **state)
 
 /* ---- sums here ----------------------------------------------------------- */
 
+static const atomic_int not_over;
+
 /* What the program of that name prints of the file at path. */
 static void printed_sum(enum far_program program, const char *path,
 			uint8_t sum[FAR_SUMS_SIZE])
@@ -291,8 +293,8 @@ static void sums_are_those_of_the_programs(void **state)
 				 (ssize_t)sizes[i]);
 		for (int program = 0; program < FAR_NO_PROGRAM; program++) {
 			uint8_t ours[FAR_SUMS_SIZE], theirs[FAR_SUMS_SIZE];
-			struct far_local *local =
-			    far_local_create((enum far_program)program, i % 2);
+			struct far_local *local = far_local_create(
+			    (enum far_program)program, i % 2, &not_over);
 
 			printed_sum((enum far_program)program, path, theirs);
 			assert_int_equal(
@@ -312,7 +314,7 @@ static void another_file_has_no_sum(void **state)
 {
 	char path[] = "/tmp/ferry-sums-XXXXXX";
 	const int descriptor = mkstemp(path);
-	struct far_local *local = far_local_create(FAR_XXH128SUM, 0);
+	struct far_local *local = far_local_create(FAR_XXH128SUM, 0, &not_over);
 	struct far_file file = {.size = 5, .known = 1};
 	uint8_t sum[FAR_SUMS_SIZE];
 
@@ -332,10 +334,10 @@ static void another_file_has_no_sum(void **state)
 	far_local_free(local);
 	/* The digest of a longer one is no plain sum; nor is it one of
 	 * another program's. */
-	local = far_local_create(FAR_SHA256SUM, 0);
+	local = far_local_create(FAR_SHA256SUM, 0, &not_over);
 	assert_int_equal(far_local_sum_known(local, &file, sum), 0);
 	far_local_free(local);
-	local = far_local_create(FAR_XXH128SUM, 0);
+	local = far_local_create(FAR_XXH128SUM, 0, &not_over);
 	file.size = LEAF_SIZE + 1;
 	assert_int_equal(far_local_sum_known(local, &file, sum), 0);
 	far_local_free(local);
