@@ -122,8 +122,9 @@ find_journal()
 	ssh_gate_make "$PWD/gate" up $((32 * MIB))
 	ferry_start --ssh "$PWD/gate" src "$sftp/dst" 2>messages
 	wait_until 20 test -e gate.shut
-	touch gate.open
+	# Before what is left can pass.
 	sshd_cut
+	touch gate.open
 	wait "$FERRY_PID"
 	cmp src dst
 	run cat messages
