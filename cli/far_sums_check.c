@@ -44,8 +44,8 @@ static int read_more(struct far_sums *sums, uint64_t until)
 	return 0;
 }
 
-/* The next line, of which the end is cut off if it is long.  Its length and 1
- * for the end of line, or 0: no whole line comes. */
+/* The next line, cut off where it is long.  How many bytes it had with its end,
+ * or 0: no whole line comes. */
 static size_t next_line(struct far_sums *sums, char line[FAR_SUMS_LINE],
 			uint64_t until)
 {
@@ -69,7 +69,7 @@ static size_t next_line(struct far_sums *sums, char line[FAR_SUMS_LINE],
 
 /* ---- the greeting -------------------------------------------------------- */
 
-/* "A: B", malloc'd or NULL. */
+/* A text with a name in it, malloc'd; NULL: no memory. */
 static char *text_of(const char *format, const char *name)
 {
 	char *text;
