@@ -12,6 +12,7 @@ setup()
 {
 	# Each run logs in twice, which costs less so.
 	rig_setup 'KexAlgorithms curve25519-sha256'
+	home='' # what a test puts there
 	bin=$BATS_TEST_TMPDIR/bin
 	mkdir "$bin"
 	sftp=sftp://$HOST:$SSHD_PORT$PWD
@@ -20,6 +21,7 @@ setup()
 
 teardown()
 {
+	[ -z "$home" ] || rm -rf "$home"
 	rig_teardown
 }
 
@@ -111,8 +113,6 @@ make_odd()
 }
 
 @test "several sources, a new name, a folder, and paths of the home folder" {
-	local home
-
 	home=$(mktemp -d "$HOME/.ferry-test.XXXXXX")
 	mkdir one two
 	echo 1 >one/a
@@ -126,7 +126,6 @@ make_odd()
 	assert_done events verified true
 	ferry_json events "sftp://$HOST:$SSHD_PORT/~/${home##*/}/new/one/a" got
 	assert_done events verified true
-	rm -r "$home"
 }
 
 @test "a stored file that is damaged is told" {
