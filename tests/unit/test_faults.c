@@ -18,7 +18,7 @@
 #if SANITIZE_THREAD
 #define STRIDE 17
 #elif SANITIZE_ADDRESS
-#define STRIDE 5
+#define STRIDE 11
 #else
 #define STRIDE 1
 #endif
