@@ -24,7 +24,7 @@
  *  - A sync is fsync@openssh.com, for a folder too if the server opens one as
  *    a file; without it, it waits for the replies.
  *  - Times are whole seconds from 1970 to 2106; others are the nearest.  A
- * link's are set by lsetstat@openssh.com or not at all.
+ *    link's are set by lsetstat@openssh.com or not at all.
  *  - A rename replaces nothing without posix-rename@openssh.com, but a link:
  *    the error is ENOTUNIQ then.  What is in .ferry, where nobody looks for a
  *    whole file, is removed first.

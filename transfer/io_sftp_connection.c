@@ -199,17 +199,20 @@ int io_sftp_reach(struct io_sftp *store, struct sftp_file *file,
 		  size_t connection)
 {
 	const int access = file->flags & O_ACCMODE;
-	int there;
 
-	pthread_mutex_lock(&store->lock);
-	there = file->handles[connection] != NULL;
-	pthread_mutex_unlock(&store->lock);
-	if (there)
+	if (connection == file->first_connection)
 		return 0;
-	if (io_sftp_ask_handle(store, file, connection, access, 0) == -1)
+	if (atomic_load(&file->alone))
 		return -1;
+	if (file->handles[connection] != NULL)
+		return 0;
 	/* What is written to is in .ferry, where nobody else has a hand. */
-	return access != O_RDONLY || is_same(store, file, connection) ? 0 : -1;
+	if (io_sftp_ask_handle(store, file, connection, access, 0) == 0 &&
+	    (access != O_RDONLY || is_same(store, file, connection)))
+		return 0;
+	/* What was opened there may be another file: it is not used again. */
+	atomic_store(&file->alone, 1);
+	return -1;
 }
 
 size_t io_sftp_choose(struct io_sftp *store, struct sftp_file *file,
@@ -217,11 +220,9 @@ size_t io_sftp_choose(struct io_sftp *store, struct sftp_file *file,
 {
 	size_t connection = file->first_connection;
 
-	if (end > IO_SFTP_SPREAD && !atomic_load(&file->alone))
+	if (end > IO_SFTP_SPREAD)
 		connection = io_sftp_least(store);
-	if (connection == file->first_connection ||
-	    io_sftp_reach(store, file, connection) == 0)
-		return connection;
-	atomic_store(&file->alone, 1);
-	return file->first_connection;
+	return io_sftp_reach(store, file, connection) == 0
+		   ? connection
+		   : file->first_connection;
 }

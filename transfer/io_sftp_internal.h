@@ -21,8 +21,8 @@
  *  4. What one file is sent over several connections comes in any order: no
  *     change of its attributes is sent before the writes are answered, nor a
  *     write before such a change is.
- *  5. A handle is closed by who lets go of the file last, never while another
- *     thread syncs it: what fails then is the disk.
+ *  5. A file is not closed while all are synced: that sync finds it in the
+ *     table, or its close, with a sync before it, is pending.
  */
 #define IO_SFTP_AHEAD  64         /* reads in flight of one file */
 #define IO_SFTP_SPREAD (8 << 20)  /* what is behind that goes over all */
@@ -57,8 +57,7 @@ struct sftp_file {
 	/* Under the store's lock. */
 	size_t pending[2];
 	unsigned age;
-	int settling;  /* one at a time waits for an age */
-	unsigned pins; /* syncs that are running */
+	int settling; /* one at a time waits for an age */
 	int error;
 	int told;   /* a call for the descriptor has said error */
 	int closed; /* the user has no descriptor of it */
@@ -123,7 +122,8 @@ struct io_sftp {
 	int putting; /* the thread is there */
 	int ending;
 
-	pthread_mutex_t sync_all; /* one at a time; before lock */
+	/* One sync of all at a time, and no close of a file; before lock. */
+	pthread_mutex_t sync_all;
 };
 
 /* ---- io_sftp_connection.c: which connection ------------------------------ */
@@ -186,12 +186,6 @@ char *io_sftp_real_path(struct io_sftp *, const char *path);
 /* Links.  0, or -1 with errno; malloc'd, or NULL with errno. */
 int io_sftp_make_link(struct io_sftp *, const char *path, const char *target);
 char *io_sftp_read_link(struct io_sftp *, const char *path);
-void io_sftp_fill_names(struct io *);
-
-/* ---- io_sftp_rename.c --------------------------------------------------- */
-
-void io_sftp_fill_rename(struct io *);
-
 /*
  * All names of a folder, but "." and "..", with what the server tells of each
  * (SFTP_ATTR_*), until one is answered with something else than 0: that, else
@@ -201,6 +195,12 @@ int io_sftp_list(struct io_sftp *, const char *path,
 		 int (*each)(void *, const char *name, const struct stat *,
 			     uint32_t told),
 		 void *cookie);
+
+void io_sftp_fill_names(struct io *);
+
+/* ---- io_sftp_rename.c --------------------------------------------------- */
+
+void io_sftp_fill_rename(struct io *);
 
 /* ---- io_sftp_cache.c: names that are known ------------------------------ */
 

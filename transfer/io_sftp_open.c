@@ -291,18 +291,26 @@ static int sftp_close(void *context, int descriptor)
 {
 	struct io_sftp *store = context;
 	struct sftp_file *file;
-	int error;
+	int error, folder;
 
 	if (descriptor < IO_SFTP_FIRST)
 		return io_system()->close(NULL, descriptor);
 	file = io_sftp_file(store, descriptor);
 	if (file == NULL)
 		return -1;
+	/* A sync of all finds it in the table, or its sync is sent: else it
+	 * would be neither.  Folders have none, and a put removes them while
+	 * such a sync waits for it. */
+	folder = file->folder;
+	if (!folder)
+		pthread_mutex_lock(&store->sync_all);
 	pthread_mutex_lock(&store->lock);
 	store->files[descriptor - IO_SFTP_FIRST] = NULL;
 	error = file->error;
 	pthread_mutex_unlock(&store->lock);
 	io_sftp_let_go(store, file);
+	if (!folder)
+		pthread_mutex_unlock(&store->sync_all);
 	errno = error;
 	return error == 0 ? 0 : -1;
 }

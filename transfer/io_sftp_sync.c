@@ -202,55 +202,30 @@ static void post_close(struct io_sftp *store, struct sftp_file *file)
 	}
 }
 
-/* Nobody has the file any more: only requests are out. */
-static void end_file(struct io_sftp *store, struct sftp_file *file)
-{
-	post_close(store, file);
-	io_sftp_ended(store, file);
-}
-
 void io_sftp_end(struct io_sftp *store, struct sftp_file *file)
 {
-	int last;
-
 	pthread_mutex_lock(&store->lock);
 	file->closed = 1;
 	if (file->error != 0 && !file->told && store->lost == 0)
 		store->lost = file->error;
-	last = file->pins == 0;
 	pthread_mutex_unlock(&store->lock);
-	if (last)
-		end_file(store, file);
+	post_close(store, file);
+	io_sftp_ended(store, file);
 }
 
-/*
- * Sync what is at a place of the table, if it needs it.  Another thread may
- * close it meanwhile: then the handle is closed here.
- */
+/* Sync what is at a place of the table, if it needs it.  Nobody closes it
+ * meanwhile. */
 static int sync_place(struct io_sftp *store, size_t place)
 {
 	struct sftp_file *file = NULL;
-	int result, error, last;
 
 	pthread_mutex_lock(&store->lock);
 	if (place < store->capacity)
 		file = store->files[place];
-	if (file != NULL && file->synced < file->changes)
-		file->pins++;
-	else
+	if (file != NULL && file->synced == file->changes)
 		file = NULL;
 	pthread_mutex_unlock(&store->lock);
-	if (file == NULL)
-		return 0;
-	result = sync_file(store, file);
-	error = errno;
-	pthread_mutex_lock(&store->lock);
-	last = --file->pins == 0 && file->closed;
-	pthread_mutex_unlock(&store->lock);
-	if (last)
-		end_file(store, file);
-	errno = error;
-	return result;
+	return file == NULL ? 0 : sync_file(store, file);
 }
 
 static int compare_text(const void *a, const void *b)

@@ -16,7 +16,6 @@ struct posted {
 	struct io_sftp *store;
 	struct sftp_file *file;
 	unsigned file_age, store_age;
-	uint8_t type;
 };
 
 static void free_file(struct sftp_file *file)
